@@ -1,0 +1,156 @@
+"""What the use-cases ask of the outside world, with the guarantees they rest on.
+
+Implementations do not inherit from these; the wiring's type check proves that they fit, and
+`sfm_core.testing.contracts` proves that they keep the promises.
+"""
+
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from sfm_core.coordinates import Coordinate
+from sfm_core.model import (
+    F32,
+    Applied,
+    Changes,
+    EmbedderInfo,
+    ListQuery,
+    Memory,
+    Page,
+    Receipt,
+    Sample,
+    StoreStats,
+    ViewRow,
+    Write,
+)
+
+
+class Clock(Protocol):
+    def now(self) -> datetime:
+        """The time, timezone-aware UTC."""
+        ...
+
+
+class Embedder(Protocol):
+    @property
+    def info(self) -> EmbedderInfo: ...
+
+    async def embed(self, texts: Sequence[str]) -> F32:
+        """One row per text, shape (n, dim), float32, each of L2 norm 1.
+
+        The same text gives bit-equal rows, alone or among others, in every process with the
+        same `model_revision` on the same machine. Runs off the event loop. Empty text is fine.
+
+        Raises:
+            Unavailable: the queue is full, or the embedder is closed.
+        """
+        ...
+
+
+class RecordStore(Protocol):
+    """The truth: memories, vectors, log and receipts."""
+
+    async def apply(
+        self, namespace: str, writes: Sequence[Write], *, receipt: Receipt | None = None
+    ) -> Applied:
+        """Make the writes in one transaction; durable when this returns.
+
+        The memory, its vector, its event and the receipt are all there or none is. Each write
+        takes effect or fails by itself (`PreconditionFailed`; `NotFound` for a delete of what
+        was never stored), checked under the row lock. A memory's version goes up by one with
+        each change, also across deletion; no version is given twice. Writes to the same
+        coordinate happen in order. An upsert whose coordinate holds a live memory is `updated`,
+        else `created`. A delete leaves a tombstone; deleting a tombstone changes nothing
+        (`changed=False`, outcome of the first time).
+
+        With a receipt whose key is known in this namespace: nothing is written, and the first
+        outcomes are given back with `replayed=True`. Two calls at once with the same key: one
+        writes, the other waits for it and replays. Receipts of calls that failed as a whole
+        are not kept.
+
+        Raises:
+            KeyReused: the key is known with another fingerprint.
+            Unavailable: the store does not answer; whether it was written is unknown.
+        """
+        ...
+
+    async def get(
+        self, namespace: str, coordinates: Collection[Coordinate]
+    ) -> Mapping[Coordinate, Memory]:
+        """The live memories at these coordinates; an absent one has no entry.
+
+        A memory past `expires_at` is still given: hiding it is the use-case's part.
+        """
+        ...
+
+    async def fetch(self, namespace: str, ids: Collection[UUID]) -> Mapping[UUID, Memory]:
+        """The live memories with these ids; an absent one has no entry."""
+        ...
+
+    async def last_version(self, namespace: str, coordinate: Coordinate) -> int:
+        """The version of the memory or tombstone there; 0 when never stored."""
+        ...
+
+    async def by_content(self, namespace: str, content_key: int) -> Memory | None:
+        """The live memory that was remembered with this content key, the oldest if several."""
+        ...
+
+    async def list(self, namespace: str, query: ListQuery, *, now: datetime) -> Page:
+        """Live, unexpired memories in (created_at, id) order, from the cursor on.
+
+        Stable under writes: a memory that stays live and is not stored anew in between is
+        given exactly once over the pages.
+
+        Raises:
+            InvalidInput: the cursor is not one of this store's.
+        """
+        ...
+
+    async def stats(self, namespace: str) -> StoreStats:
+        """Counts; all zero for a namespace nobody wrote to."""
+        ...
+
+    async def namespaces(self) -> Sequence[str]:
+        """Every namespace with something in it, sorted."""
+        ...
+
+    async def ping(self) -> None:
+        """Answers when the store does.
+
+        Raises:
+            Unavailable: it does not.
+        """
+        ...
+
+
+class ChangeFeed(Protocol):
+    """How a process keeps its views in step with the truth, by state and not by message."""
+
+    async def token(self) -> int:
+        """A token such that `changes(token)` gives at least all that commits after this call."""
+        ...
+
+    def load(self, namespace: str, *, model_revision: str) -> AsyncIterator[Sequence[ViewRow]]:
+        """Every live memory of a namespace, in batches, in no promised order.
+
+        Take `token()` before the first batch: what commits while loading is in the changes.
+        """
+        ...
+
+    async def samples(self, namespace: str, *, limit: int) -> tuple[Sequence[Sample], int]:
+        """The last `limit` importances of the namespace's log by position, and its position."""
+        ...
+
+    async def changes(
+        self, token: int, namespaces: Collection[str], *, model_revision: str
+    ) -> Changes:
+        """Rows (tombstones too) of these namespaces changed since the token was taken.
+
+        Never misses a change that was committed before the call; may repeat some.
+        """
+        ...
+
+    def payloads(self, namespace: str) -> AsyncIterator[Sequence[tuple[UUID, int, str]]]:
+        """(id, version, payload as JSON text) of every live memory, in batches."""
+        ...
