@@ -52,7 +52,7 @@ class Op(StrEnum):
     CONTAINS = "$contains"
 
 
-type Scalar = None | bool | int | float | str
+type Scalar = bool | int | float | str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ type F64 = npt.NDArray[np.float64]
 type I32 = npt.NDArray[np.int32]
 type I64 = npt.NDArray[np.int64]
 type Mask = npt.NDArray[np.bool_]
-type Json = None | bool | int | float | str | Sequence[Json] | Mapping[str, Json]
+type Json = bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None
 type JsonObject = Mapping[str, Json]
 
 DEFAULT_IMPORTANCE: Final = 1.0

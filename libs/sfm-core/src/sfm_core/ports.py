@@ -154,3 +154,23 @@ class ChangeFeed(Protocol):
     def payloads(self, namespace: str) -> AsyncIterator[Sequence[tuple[UUID, int, str]]]:
         """(id, version, payload as JSON text) of every live memory, in batches."""
         ...
+
+
+class Telemetry(Protocol):
+    """Where the use-cases say how long things took; they know no metrics library."""
+
+    def observe(self, name: str, value: float, **labels: str) -> None:
+        """Record one value, e.g. `observe("recall_stage_seconds", 0.003, stage="scan")`."""
+        ...
+
+    def count(self, name: str, amount: float = 1.0, **labels: str) -> None: ...
+
+
+class NoTelemetry:
+    """Records nothing."""
+
+    def observe(self, name: str, value: float, **labels: str) -> None:
+        del name, value, labels
+
+    def count(self, name: str, amount: float = 1.0, **labels: str) -> None:
+        del name, amount, labels
