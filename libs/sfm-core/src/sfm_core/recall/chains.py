@@ -1,0 +1,117 @@
+"""Episodic chains: the memories of each session in the order they happened."""
+
+from bisect import bisect_left
+
+import numpy as np
+
+from sfm_core.model import I32, Mask
+from sfm_core.recall.grown import Grown
+
+NONE = -1
+
+
+class Chains:
+    """Previous and next row within a session, kept up as rows come and go.
+
+    Order in a session: `happened_at` (microseconds), then `born` (position of the event that
+    brought the memory into being, so an edit does not move it), then row. Rows without a
+    session stand alone. One writer; readers use the copies that `arrays()` gives.
+    """
+
+    def __init__(self) -> None:
+        self._codes: dict[str, int] = {}
+        self._members: list[list[int]] = []
+        self._session: Grown[np.int32] = Grown(np.int32)
+        self._previous: Grown[np.int32] = Grown(np.int32)
+        self._next: Grown[np.int32] = Grown(np.int32)
+        self._happened: Grown[np.int64] = Grown(np.int64)
+        self._born: Grown[np.int64] = Grown(np.int64)
+
+    def append(self, session: str | None, happened_us: int, born: int) -> int:
+        """Add the next row; its number."""
+        row = len(self._session)
+        code = NONE
+        if session is not None:
+            code = self._codes.setdefault(session, len(self._codes))
+            if code == len(self._members):
+                self._members.append([])
+        self._session.append(code)
+        self._previous.append(NONE)
+        self._next.append(NONE)
+        self._happened.append(happened_us)
+        self._born.append(born)
+        if code != NONE:
+            self._link(code, row)
+        return row
+
+    def remove(self, row: int) -> None:
+        """Take a row out of its chain; its neighbours become neighbours of each other."""
+        code = int(self._session.view()[row])
+        if code == NONE:
+            return
+        members = self._members[code]
+        at = self._place(members, row)
+        del members[at]
+        previous, following = self._previous.view(), self._next.view()
+        before, after = int(previous[row]), int(following[row])
+        if before != NONE:
+            following[before] = after
+        if after != NONE:
+            previous[after] = before
+        previous[row] = following[row] = NONE
+        self._session.view()[row] = NONE
+
+    def arrays(self) -> tuple[I32, I32, I32]:
+        """Copies of (previous, next, session code), each (rows,), -1 for none."""
+        return (
+            self._previous.view().copy(),
+            self._next.view().copy(),
+            self._session.view().copy(),
+        )
+
+    def members(self, code: int) -> list[int]:
+        """Rows of one session, in chain order."""
+        return list(self._members[code])
+
+    def compact(self, keep: Mask) -> "Chains":
+        """Chains over the kept rows only, renumbered in order; dropped rows must be removed."""
+        fresh = Chains()
+        renumbered: I32 = np.full(keep.shape[0] + 1, NONE, dtype=np.int32)
+        renumbered[:-1][keep] = np.arange(np.count_nonzero(keep), dtype=np.int32)
+        fresh._codes = dict(self._codes)  # noqa: SLF001 - same class
+        fresh._members = [  # noqa: SLF001
+            [int(renumbered[row]) for row in rows] for rows in self._members
+        ]
+        fresh._session = self._session.kept(keep)  # noqa: SLF001
+        fresh._happened = self._happened.kept(keep)  # noqa: SLF001
+        fresh._born = self._born.kept(keep)  # noqa: SLF001
+        fresh._previous = self._previous.kept(keep)  # noqa: SLF001
+        fresh._next = self._next.kept(keep)  # noqa: SLF001
+        for links in (fresh._previous, fresh._next):  # noqa: SLF001
+            links.view()[:] = renumbered[links.view()]
+        return fresh
+
+    @property
+    def nbytes(self) -> int:
+        columns = (self._session, self._previous, self._next, self._happened, self._born)
+        return sum(column.nbytes for column in columns) + 8 * len(self._session)
+
+    def _link(self, code: int, row: int) -> None:
+        members = self._members[code]
+        at = self._place(members, row)
+        members.insert(at, row)
+        previous, following = self._previous.view(), self._next.view()
+        if at > 0:
+            previous[row] = members[at - 1]
+            following[members[at - 1]] = row
+        if at + 1 < len(members):
+            following[row] = members[at + 1]
+            previous[members[at + 1]] = row
+
+    def _place(self, members: list[int], row: int) -> int:
+        if members and self._key(members[-1]) < self._key(row):
+            return len(members)
+        return bisect_left(members, self._key(row), key=self._key)
+
+    def _key(self, row: int) -> tuple[int, int, int]:
+        return int(self._happened.view()[row]), int(self._born.view()[row]), row

@@ -1,0 +1,300 @@
+"""RecallEngine: from a question to explained hits, under one deadline."""
+
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Final, final
+from uuid import UUID
+
+import anyio
+import orjson
+
+from sfm_core.errors import DeadlineExceeded, Unavailable
+from sfm_core.lexical.analysis import Analyzer
+from sfm_core.model import F32, Hit, Memory, Mode, RecallQuery, RecallResult
+from sfm_core.ports import ChangeFeed, Clock, Embedder, NoTelemetry, RecordStore, Telemetry
+from sfm_core.recall.rank import Plan, Ranked
+from sfm_core.recall.scans import Scans
+from sfm_core.recall.view import Snapshot, View
+from sfm_core.recall.views import Entry, Views
+from sfm_core.scoring import Scoring
+
+TRIES: Final = 3
+"""How often a recall starts again because the store had moved on from the view."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecallPolicy:
+    deadline_s: float = 5.0
+    poll_s: float = 0.25
+    budget_bytes: int = 2 << 30
+    threads: int = 2
+    language: str = "english"
+
+
+@final
+class RecallEngine:
+    """Answers recalls from the namespace's view and the canonical rows.
+
+    The view decides which memories and in what order; the rows come from the store, so what
+    was deleted or changed elsewhere since is never shown: then the view catches up first and
+    the recall starts again.
+    """
+
+    def __init__(
+        self,
+        *,
+        views: Views,
+        scans: Scans,
+        feed: ChangeFeed,
+        records: RecordStore,
+        embedder: Embedder,
+        clock: Clock,
+        analyzer: Analyzer,
+        scoring: Scoring,
+        policy: RecallPolicy,
+        telemetry: Telemetry,
+    ) -> None:
+        self._views = views
+        self._scans = scans
+        self._feed = feed
+        self._records = records
+        self._embedder = embedder
+        self._clock = clock
+        self._analyzer = analyzer
+        self._scoring = scoring
+        self._policy = policy
+        self._telemetry = telemetry
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls,
+        *,
+        records: RecordStore,
+        feed: ChangeFeed,
+        embedder: Embedder,
+        clock: Clock,
+        scoring: Scoring | None = None,
+        policy: RecallPolicy | None = None,
+        telemetry: Telemetry | None = None,
+    ) -> AsyncGenerator["RecallEngine"]:
+        """An engine whose change feed and waves run until the block ends."""
+        policy = policy or RecallPolicy()
+        telemetry = telemetry or NoTelemetry()
+        analyzer = Analyzer(policy.language)
+        async with (
+            Views.open(
+                feed=feed,
+                embedder=embedder.info,
+                analyzer=analyzer,
+                budget_bytes=policy.budget_bytes,
+                poll_s=policy.poll_s,
+                telemetry=telemetry,
+            ) as views,
+            anyio.create_task_group() as tasks,
+        ):
+            yield cls(
+                views=views,
+                scans=Scans(tasks, threads=policy.threads, telemetry=telemetry),
+                feed=feed,
+                records=records,
+                embedder=embedder,
+                clock=clock,
+                analyzer=analyzer,
+                scoring=scoring or Scoring(),
+                policy=policy,
+                telemetry=telemetry,
+            )
+            tasks.cancel_scope.cancel()
+
+    @property
+    def views(self) -> Views:
+        """The registry: what a write use-case tells its changes to."""
+        return self._views
+
+    async def recall(self, namespace: str, query: RecallQuery) -> RecallResult:
+        """The `top_k` best memories for one query, best first.
+
+        Order: score rounded to 1e-6, then importance norm, then id. The same log, query and
+        `now` give the same hits. An unknown namespace is an empty memory.
+
+        Raises:
+            Unavailable: the store, or for `vector` mode the embedder, does not answer.
+            DeadlineExceeded: the deadline passed, or `min_position` was not reached in time.
+        """
+        [result] = await self.recall_many(namespace, [query])
+        return result
+
+    async def recall_many(
+        self, namespace: str, queries: Sequence[RecallQuery]
+    ) -> tuple[RecallResult, ...]:
+        """One result per query: embedded together, ranked in one pass, fetched in one query."""
+        started = perf_counter()
+        outcome = "error"
+        try:
+            with anyio.fail_after(self._policy.deadline_s):
+                results = await self._recall(namespace, queries, started)
+            outcome = "ok"
+        except TimeoutError as error:
+            raise DeadlineExceeded(
+                "the recall did not finish in time", deadline_s=self._policy.deadline_s
+            ) from error
+        finally:
+            mode = queries[0].mode.value if queries else Mode.HYBRID.value
+            took = perf_counter() - started
+            self._telemetry.observe("recall_duration_seconds", took, mode=mode, outcome=outcome)
+        return results
+
+    def statistics(self, namespace: str) -> Mapping[str, object]:
+        """The view's size and importance state; `loaded: False` when it is not in memory."""
+        view = self._views.peek(namespace)
+        if view is None:
+            return {"slab": {"loaded": False}, "importance": None}
+        return {"slab": _slab_facts(view), "importance": _importance_facts(view)}
+
+    # -- steps -----------------------------------------------------------------------------
+
+    async def _recall(
+        self, namespace: str, queries: Sequence[RecallQuery], started: float
+    ) -> tuple[RecallResult, ...]:
+        vectors, degraded = await self._embed(queries)
+        entry = await self._views.entry(namespace)
+        wanted = max((q.min_position or 0 for q in queries), default=0)
+        if wanted:
+            await self._views.reach(entry, wanted)
+        await self._build_columns(entry, namespace, queries)
+        now = self._clock.now()
+        plans = [
+            Plan(
+                query=query,
+                vector=vector,
+                terms=() if query.mode is Mode.VECTOR else self._analyzer.terms(query.query),
+                now=query.now or now,
+                scoring=self._scoring,
+                floor=self._embedder.info.floor,
+                model_revision=self._embedder.info.model_revision,
+            )
+            for query, vector in zip(queries, vectors, strict=True)
+        ]
+        snapshot, ranked, memories = await self._settled(namespace, entry, plans)
+        took_ms = round(1000.0 * (perf_counter() - started), 3)
+        return tuple(
+            RecallResult(
+                hits=_hits(one, memories),
+                position=snapshot.position,
+                took_ms=took_ms,
+                degraded=degraded if plan.query.mode is not Mode.KEYWORD else (),
+            )
+            for plan, one in zip(plans, ranked, strict=True)
+        )
+
+    async def _embed(
+        self, queries: Sequence[RecallQuery]
+    ) -> tuple[Sequence[F32 | None], tuple[str, ...]]:
+        wanted = [i for i, query in enumerate(queries) if query.mode is not Mode.KEYWORD]
+        vectors: list[F32 | None] = [None] * len(queries)
+        if not wanted:
+            return vectors, ()
+        started = perf_counter()
+        try:
+            rows = await self._embedder.embed([queries[i].query for i in wanted])
+        except Unavailable:
+            if any(queries[i].mode is Mode.VECTOR for i in wanted):
+                raise
+            return vectors, ("vector",)
+        finally:
+            took = perf_counter() - started
+            self._telemetry.observe("recall_stage_seconds", took, stage="embed")
+        for i, row in zip(wanted, rows, strict=True):
+            vectors[i] = row
+        return vectors, ()
+
+    async def _build_columns(
+        self, entry: Entry, namespace: str, queries: Sequence[RecallQuery]
+    ) -> None:
+        """Make the payload columns the filters need; the first use of a path pays for it.
+
+        The view is locked meanwhile, so a write committed during the reading is applied after
+        the column exists and finds its place in it.
+        """
+        filters = [query.filter for query in queries if query.filter is not None]
+        if not any(entry.view.columns.missing(f) for f in filters):
+            return
+        async with entry.lock:
+            columns = entry.view.columns
+            missing = frozenset().union(*(columns.missing(f) for f in filters))
+            payloads: dict[UUID, str] = {}
+            if missing:
+                async for batch in self._feed.payloads(namespace):
+                    payloads.update((memory, text) for memory, _, text in batch)
+            parsed = await anyio.to_thread.run_sync(
+                lambda: [
+                    orjson.loads(payloads.get(memory, "{}"))
+                    for memory in entry.view.ids_in_row_order()
+                ]
+            )
+            for path in sorted(missing):
+                await anyio.to_thread.run_sync(columns.build, path, parsed)
+
+    async def _settled(
+        self, namespace: str, entry: Entry, plans: Sequence[Plan]
+    ) -> tuple[Snapshot, Sequence[Ranked], Mapping[UUID, Memory]]:
+        """Ranks and rows that agree; the last try keeps what the store still has."""
+        for left in reversed(range(TRIES)):
+            snapshot, ranked = await self._scans.rank(entry, plans)
+            versions = {c.id: c.version for one in ranked for c in one.candidates}
+            memories = await self._fetch(namespace, versions)
+            moved = any(
+                memory not in memories or memories[memory].version != version
+                for memory, version in versions.items()
+            )
+            if not moved:
+                return snapshot, ranked, memories
+            if left:
+                await self._views.refresh()
+        return snapshot, ranked, memories
+
+    async def _fetch(
+        self, namespace: str, versions: Mapping[UUID, int]
+    ) -> Mapping[UUID, Memory]:
+        started = perf_counter()
+        if versions:
+            memories = await self._records.fetch(namespace, list(versions))
+        else:
+            memories = {}
+            if not self._views.healthy:
+                await self._records.ping()  # an outage must not look like an empty memory
+        took = perf_counter() - started
+        self._telemetry.observe("recall_stage_seconds", took, stage="hydrate")
+        return memories
+
+
+def _hits(ranked: Ranked, memories: Mapping[UUID, Memory]) -> tuple[Hit, ...]:
+    return tuple(
+        Hit(
+            memory=memories[candidate.id],
+            score=candidate.score,
+            importance_norm=candidate.norm,
+            explanation=candidate.explanation,
+        )
+        for candidate in ranked.candidates
+        if candidate.id in memories
+    )
+
+
+def _slab_facts(view: View) -> Mapping[str, object]:
+    return {
+        "loaded": True,
+        "rows": view.live,
+        "dead_rows": view.rows - view.live,
+        "bytes": view.slab_bytes,
+        "view_bytes": view.nbytes,
+        "position": view.position,
+    }
+
+
+def _importance_facts(view: View) -> Mapping[str, object]:
+    normaliser = view.normaliser
+    return {"method": normaliser.method, "quantiles": dict(normaliser.quantiles)}

@@ -1,0 +1,289 @@
+"""One namespace as the recall engine sees it: rows, vectors, words, attributes, chains."""
+
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import numpy as np
+import orjson
+
+from sfm_core.columns import Columns
+from sfm_core.errors import Corrupt
+from sfm_core.filters import Attributes
+from sfm_core.importance import Normaliser
+from sfm_core.lexical.analysis import Analyzer
+from sfm_core.lexical.index import LexicalIndex, LexicalSnapshot
+from sfm_core.model import F64, I64, Mask, Sample, ViewRow
+from sfm_core.recall.chains import Chains
+from sfm_core.recall.grown import Grown
+from sfm_core.recall.reservoir import Reservoir
+from sfm_core.scoring import Chain
+from sfm_core.slab.vectors import Slab, SlabSnapshot
+from sfm_core.text import indexed_text
+from sfm_core.times import microseconds
+
+COMPACT_AT_DEAD_SHARE = 0.25
+COMPACT_AT_LEAST = 1024
+RECENT_POSITIONS = 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """A view at one moment; nothing in it changes, whichever thread reads it."""
+
+    rows: int
+    slab: SlabSnapshot
+    lexical: LexicalSnapshot
+    columns: Columns
+    """Grows with the view; ask it for `rows` rows."""
+    alive: Mask
+    embedded: Mask
+    """Rows that have a vector."""
+    norms: F64
+    """Importance norm of each row under `normaliser`."""
+    normaliser: Normaliser
+    chain: Chain
+    versions: I64
+    ids: Sequence[UUID]
+    """Id of each row; longer than `rows` once the view has grown."""
+    axes: F64
+    """Shape (rows, width), padded with NaN."""
+    position: int
+
+
+class View:
+    """The rows of one namespace, append-only: an update kills the old row and adds a new one.
+
+    One writer at a time (the registry's lock); `snapshot()` is taken under the same lock and
+    read anywhere. Versions fence: an older version of a memory never replaces a newer one,
+    and a tombstone stays known, so late or repeated changes do no harm.
+    """
+
+    def __init__(self, namespace: str, *, dim: int, analyzer: Analyzer) -> None:
+        self.namespace = namespace
+        self._dim = dim
+        self._analyzer = analyzer
+        self._slab = Slab(dim)
+        self._lexical = LexicalIndex()
+        self._columns = Columns()
+        self._chains = Chains()
+        self._reservoir = Reservoir()
+        self._ids: list[UUID] = []
+        self._row_of: dict[UUID, int] = {}
+        self._tombstones: dict[UUID, int] = {}
+        self._alive = Grown(np.bool_)
+        self._embedded = Grown(np.bool_)
+        self._importance = Grown(np.float64)
+        self._versions = Grown(np.int64)
+        self._axes: F64 = np.full((16, 4), np.nan)
+        self._placeholder = np.zeros((1, dim), dtype=np.float32)
+        self._placeholder[0, 0] = 1.0
+        self._snapshot: Snapshot | None = None
+        self._recent: OrderedDict[int, None] = OrderedDict()
+        self.position = 0
+
+    # -- reading ---------------------------------------------------------------------------
+
+    @property
+    def live(self) -> int:
+        return len(self._row_of)
+
+    @property
+    def rows(self) -> int:
+        return len(self._ids)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held by the view's arrays (an estimate for its dictionaries)."""
+        arrays = (self._alive, self._embedded, self._importance, self._versions)
+        return (
+            self._slab.nbytes
+            + self._lexical.nbytes
+            + self._columns.nbytes
+            + self._chains.nbytes
+            + sum(array.nbytes for array in arrays)
+            + self._axes.nbytes
+            + 200 * len(self._ids)
+        )
+
+    @property
+    def slab_bytes(self) -> int:
+        return self._slab.nbytes
+
+    @property
+    def columns(self) -> Columns:
+        return self._columns
+
+    @property
+    def normaliser(self) -> Normaliser:
+        return self._reservoir.normaliser()
+
+    def version_of(self, memory: UUID) -> int:
+        """Newest version the view knows of, tombstones included; 0 for none."""
+        row = self._row_of.get(memory)
+        if row is None:
+            return self._tombstones.get(memory, 0)
+        return int(self._versions.view()[row])
+
+    def has_seen(self, position: int) -> bool:
+        """Whether the event at just this position was taken in lately; False proves nothing."""
+        return position in self._recent
+
+    def rows_by_id(self) -> dict[UUID, int]:
+        return dict(self._row_of)
+
+    def ids_in_row_order(self) -> Sequence[UUID]:
+        return self._ids
+
+    def snapshot(self) -> Snapshot:
+        """The present state; the same object until something changes."""
+        if self._snapshot is None:
+            rows = self.rows
+            normaliser = self._reservoir.normaliser()
+            previous, following, session = self._chains.arrays()
+            self._snapshot = Snapshot(
+                rows=rows,
+                slab=self._slab.snapshot(),
+                lexical=self._lexical.snapshot(),
+                columns=self._columns,
+                alive=self._alive.view().copy(),
+                embedded=self._embedded.view().copy(),
+                norms=normaliser.apply(self._importance.view()),
+                normaliser=normaliser,
+                chain=Chain(previous=previous, next=following, session=session),
+                versions=self._versions.view().copy(),
+                ids=self._ids,
+                axes=self._axes[:rows],
+                position=self.position,
+            )
+        return self._snapshot
+
+    # -- writing ---------------------------------------------------------------------------
+
+    def apply(self, rows: Iterable[ViewRow], samples: Iterable[Sample] = ()) -> int:
+        """Take in changed rows and samples, in any order, repeats allowed; how many were new."""
+        applied = 0
+        fresh: list[ViewRow] = []
+        for row in rows:
+            if self._is_news(row):
+                applied += 1
+                self._kill(row.id)
+                if row.deleted:
+                    self._tombstones[row.id] = row.version
+                else:
+                    self._tombstones.pop(row.id, None)
+                    self._row_of[row.id] = self._reserve(row)
+                    fresh.append(row)
+            self._note(row.position)
+        self._append_vectors(fresh)
+        samples = tuple(samples)
+        self._reservoir.add(samples)
+        for sample in samples:
+            self.position = max(self.position, sample.position)
+        if applied or samples:
+            self._snapshot = None
+        return applied
+
+    def advance(self, position: int) -> None:
+        """Note that all events up to `position` have been seen."""
+        if position > self.position:
+            self.position = position
+            self._snapshot = None
+
+    def wants_compaction(self) -> bool:
+        dead = self.rows - self.live
+        return dead >= COMPACT_AT_LEAST and dead > COMPACT_AT_DEAD_SHARE * self.rows
+
+    def compact(self) -> None:
+        """Drop dead rows; snapshots taken before keep their own arrays."""
+        keep = self._alive.view().copy()
+        self._slab = self._slab.compact(keep)
+        self._lexical = self._lexical.compact(keep)
+        self._columns = self._columns.compact(keep)
+        self._chains = self._chains.compact(keep)
+        self._ids = [self._ids[row] for row in np.flatnonzero(keep)]
+        self._row_of = {memory: row for row, memory in enumerate(self._ids)}
+        self._alive = self._alive.kept(keep)
+        self._embedded = self._embedded.kept(keep)
+        self._importance = self._importance.kept(keep)
+        self._versions = self._versions.kept(keep)
+        self._axes = self._axes[: keep.shape[0]][keep]
+        self._snapshot = None
+
+    def _note(self, position: int) -> None:
+        self.position = max(self.position, position)
+        self._recent[position] = None
+        if len(self._recent) > RECENT_POSITIONS:
+            self._recent.popitem(last=False)
+
+    # -- the parts of it -------------------------------------------------------------------
+
+    def _is_news(self, row: ViewRow) -> bool:
+        known = self.version_of(row.id)
+        if row.version != known:
+            return row.version > known
+        at = self._row_of.get(row.id)
+        return at is not None and row.vector is not None and not self._embedded.view()[at]
+
+    def _kill(self, memory: UUID) -> None:
+        row = self._row_of.pop(memory, None)
+        if row is not None:
+            self._alive.view()[row] = False
+            self._chains.remove(row)
+
+    def _reserve(self, row: ViewRow) -> int:
+        """Everything but the vector; vectors are appended together at the end of `apply`."""
+        number = len(self._ids)
+        self._ids.append(row.id)
+        self._alive.append(True)  # noqa: FBT003
+        self._embedded.append(row.vector is not None)
+        self._importance.append(row.importance)
+        self._versions.append(row.version)
+        self._columns.append(self._attributes(row))
+        text = indexed_text(row.text, source=row.source, occurred_at=row.occurred_at)
+        self._lexical.append(self._analyzer.terms(text))
+        self._chains.append(row.session, microseconds(_happened_at(row)), row.born)
+        self._place(number, row.coordinate.axes)
+        return number
+
+    def _attributes(self, row: ViewRow) -> Attributes:
+        return Attributes(
+            kind=row.kind,
+            tags=row.tags,
+            session=row.session,
+            source=row.source,
+            importance=row.importance,
+            created_at=_known(row.created_at),
+            updated_at=_known(row.updated_at),
+            occurred_at=_happened_at(row),
+            expires_at=row.expires_at,
+            pinned=row.pinned,
+            payload=orjson.loads(row.payload) if self._columns.paths else {},
+        )
+
+    def _place(self, number: int, axes: tuple[float, ...]) -> None:
+        rows, width = self._axes.shape
+        if number >= rows or len(axes) > width:
+            grown = np.full((max(rows, 2 * number), max(width, len(axes))), np.nan)
+            grown[:rows, :width] = self._axes
+            self._axes = grown
+        self._axes[number, : len(axes)] = axes
+
+    def _append_vectors(self, rows: Sequence[ViewRow]) -> None:
+        if rows:
+            block = np.concatenate(
+                [self._placeholder if r.vector is None else r.vector[np.newaxis, :] for r in rows]
+            )
+            self._slab.append(block)
+
+
+def _happened_at(row: ViewRow) -> datetime:
+    return row.occurred_at or _known(row.created_at)
+
+
+def _known(at: datetime | None) -> datetime:
+    if at is None:
+        raise Corrupt("a live row has no time")
+    return at
