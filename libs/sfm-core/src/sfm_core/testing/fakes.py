@@ -1,0 +1,44 @@
+"""Small stand-ins for tests."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Final, final
+
+EPOCH: Final = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@final
+class ManualClock:
+    """A `ports.Clock` that moves only when told."""
+
+    def __init__(self, start: datetime = EPOCH) -> None:
+        if start.tzinfo is None:
+            raise ValueError("the start must be timezone-aware")
+        self._now = start.astimezone(UTC)
+
+    def now(self) -> datetime:
+        return self._now
+
+    def advance(self, by: timedelta) -> None:
+        """Move on (or back, to play a clock that was corrected)."""
+        self._now += by
+
+    def set(self, to: datetime) -> None:
+        if to.tzinfo is None:
+            raise ValueError("the time must be timezone-aware")
+        self._now = to.astimezone(UTC)
+
+
+@final
+class RecordingTelemetry:
+    """A `ports.Telemetry` that keeps what it is told, as (name, value, labels)."""
+
+    def __init__(self) -> None:
+        self.observed: list[tuple[str, float, Mapping[str, str]]] = []
+        self.counted: list[tuple[str, float, Mapping[str, str]]] = []
+
+    def observe(self, name: str, value: float, **labels: str) -> None:
+        self.observed.append((name, value, labels))
+
+    def count(self, name: str, amount: float = 1.0, **labels: str) -> None:
+        self.counted.append((name, amount, labels))
