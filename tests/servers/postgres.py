@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -48,9 +49,8 @@ class TestPostgres:
         if "migrated" not in self._templates:
             dsn = self.create()
             if find_spec("sfm_core.adapters.postgres.migrations") is not None:
-                from sfm_core.adapters.postgres.migrations import migrate
-
-                self.portal.call(migrate, dsn)
+                migrations = import_module("sfm_core.adapters.postgres.migrations")
+                self.portal.call(migrations.migrate, dsn)
             self._templates["migrated"] = urlsplit(dsn).path.lstrip("/")
         return self.create(template=self._templates["migrated"])
 

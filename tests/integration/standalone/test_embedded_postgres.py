@@ -99,9 +99,9 @@ async def test_a_second_start_finds_everything_under_the_same_dsn(tmp_path: Path
 
 async def test_a_killed_server_is_started_again_with_what_was_committed(tmp_path: Path) -> None:
     async with EmbeddedPostgres.open(tmp_path) as pg:
-        await _execute(pg.dsn, "CREATE TABLE kept (id int)")
+        await _execute(pg.dsn, "CREATE TABLE kept (id serial)")
         for round_ in range(3):
-            await _execute(pg.dsn, f"INSERT INTO kept VALUES ({round_})")
+            await _execute(pg.dsn, "INSERT INTO kept DEFAULT VALUES")
             assert pg.pid is not None
             os.kill(pg.pid, signal.SIGKILL)
             found = await _once_it_answers(pg.dsn, "SELECT count(*) FROM kept")

@@ -69,6 +69,7 @@ def prepared(folder: Path) -> Cluster:
             or a folder that cannot be written.
         Unavailable: a leftover server does not end.
     """
+    folder = folder.resolve()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.chmod(0o700)
     cluster = Cluster(folder, binaries(), identity_for(folder / "cluster"))

@@ -93,7 +93,7 @@ class EmbeddedPostgres:
             Misconfigured: the folder, the binaries or the user will not do (`cluster.prepared`).
             Unavailable: the server does not start; the end of its log is in the message.
         """
-        folder = data_dir.resolve() / "postgres"
+        folder = data_dir / "postgres"
         cluster = await anyio.to_thread.run_sync(prepared, folder)
         sockets = await anyio.to_thread.run_sync(socket_folder, folder)
         server = cls(cluster, sockets, SETTINGS | dict(settings or {}))
