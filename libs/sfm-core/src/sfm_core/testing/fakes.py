@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final, final
 
+from sfm_core.runtime.metric_names import MetricKind
+from sfm_core.runtime.metrics import checked
+
 EPOCH: Final = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -31,14 +34,19 @@ class ManualClock:
 
 @final
 class RecordingTelemetry:
-    """A `ports.Telemetry` that keeps what it is told, as (name, value, labels)."""
+    """A `ports.Telemetry` that keeps what it is told, as (name, value, labels).
+
+    Raises `ValueError` for what `metric_names` does not list, as the real one does.
+    """
 
     def __init__(self) -> None:
         self.observed: list[tuple[str, float, Mapping[str, str]]] = []
         self.counted: list[tuple[str, float, Mapping[str, str]]] = []
 
     def observe(self, name: str, value: float, **labels: str) -> None:
+        checked(name, MetricKind.HISTOGRAM, labels)
         self.observed.append((name, value, labels))
 
     def count(self, name: str, amount: float = 1.0, **labels: str) -> None:
+        checked(name, MetricKind.COUNTER, labels)
         self.counted.append((name, amount, labels))

@@ -1,0 +1,113 @@
+"""Every metric of the product, in one list; `docs/operations.md` is held to it by a test."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+
+from sfm_core.errors import ErrorKind
+from sfm_core.model import Mode
+
+PREFIX: Final = "sfm_"
+OTHER: Final = "other"
+MAX_OPEN_VALUES: Final = 100
+"""Distinct values that a label without a fixed set may take; what comes later is `other`."""
+
+OK: Final = "ok"
+CRASH: Final = "crash"
+OUTCOMES: Final = frozenset({OK, CRASH, *ErrorKind})
+
+
+class MetricKind(StrEnum):
+    COUNTER = "counter"
+    HISTOGRAM = "histogram"
+    GAUGE = "gauge"
+    """Read from a callback when scraped."""
+    INFO = "info"
+    """Constantly 1, with what it says in its labels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    name: str
+    """Without the prefix."""
+    kind: MetricKind
+    doc: str
+    labels: tuple[str, ...] = ()
+    buckets: tuple[float, ...] = ()
+
+    @property
+    def full_name(self) -> str:
+        return PREFIX + self.name
+
+
+SECONDS: Final = (
+    0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0,
+    2.5, 5.0, 10.0,
+)  # fmt: skip
+COUNTS: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0)
+
+LABEL_VALUES: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
+    {
+        "method": frozenset({"GET", "PUT", "POST", "PATCH", "DELETE", "HEAD", "OPTIONS"}),
+        "outcome": OUTCOMES,
+        "mode": frozenset(Mode),
+        "stage": frozenset({"embed", "wait", "scan", "spread", "fuse", "hydrate"}),
+    }
+)
+"""The values a label may take; a label that is not here may take `MAX_OPEN_VALUES`."""
+
+
+def _seconds(name: str, doc: str, *labels: str) -> Metric:
+    return Metric(name, MetricKind.HISTOGRAM, doc, labels, SECONDS)
+
+
+def _counts(name: str, doc: str, *labels: str) -> Metric:
+    return Metric(name, MetricKind.HISTOGRAM, doc, labels, COUNTS)
+
+
+def _counter(name: str, doc: str, *labels: str) -> Metric:
+    return Metric(name, MetricKind.COUNTER, doc, labels)
+
+
+def _gauge(name: str, doc: str, *labels: str) -> Metric:
+    return Metric(name, MetricKind.GAUGE, doc, labels)
+
+
+def _info(name: str, doc: str, *labels: str) -> Metric:
+    return Metric(name, MetricKind.INFO, doc, labels)
+
+
+METRICS: Final[Mapping[str, Metric]] = MappingProxyType(
+    {
+        metric.name: metric
+        for metric in (
+            _counter(
+                "http_requests_total", "HTTP requests answered.", "method", "route", "outcome"
+            ),
+            _seconds("http_request_duration_seconds", "Time to the end of the answer.", "route"),
+            _seconds("recall_duration_seconds", "Time of one recall.", "mode", "outcome"),
+            _seconds("recall_stage_seconds", "Time of one stage of a recall.", "stage"),
+            _counts("recall_batch_queries", "Queries that shared one scan of the vectors."),
+            _counter("recall_degraded_total", "Recalls answered without a leg.", "leg"),
+            _seconds("store_duration_seconds", "Time of one store, remember or batch.", "outcome"),
+            _counts("store_batch_items", "Items of one batch."),
+            _gauge("slab_rows", "Vectors held in process memory, all namespaces."),
+            _gauge("slab_bytes", "Memory of those vectors and their columns."),
+            _gauge("view_namespaces", "Namespaces with a loaded view."),
+            _seconds("view_load_seconds", "Time to load the view of one namespace."),
+            _counter("view_evictions_total", "Views dropped to keep to the memory budget."),
+            _seconds("feed_lag_seconds", "From the commit of a change to its sight in a view."),
+            _seconds("feed_poll_seconds", "Time of one look for changes of other processes."),
+            _gauge("embedder_queue_texts", "Texts that wait to be embedded."),
+            _counts("embedder_batch_texts", "Texts embedded in one go."),
+            _seconds("embedder_duration_seconds", "Time on the threads for one go.", "outcome"),
+            _info("embedder_info", "The embedder in use.", "name", "semantic", "revision"),
+            _seconds("event_loop_lag_seconds", "How late the event loop came round."),
+            _gauge("outbox_unsent", "Events that no transport has taken yet."),
+            _gauge("postgres_pool_connections", "Connections of the pool.", "state"),
+            _info("build_info", "What runs.", "version", "python"),
+        )
+    }
+)
