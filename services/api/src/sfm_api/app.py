@@ -1,0 +1,89 @@
+"""The ASGI application: the calls of `contract`, inside the envelope."""
+
+from importlib.metadata import version
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import ClientDisconnect
+
+from sfm_api import contract, pages, problems
+from sfm_api.credentials import AdminToken, Credentials
+from sfm_api.envelope import Envelope
+from sfm_api.limits import Limits
+from sfm_api.openapi import document, older
+from sfm_api.operations import routes
+from sfm_api.readiness import Cached
+from sfm_api.services import Services
+from sfm_core.errors import SfmError
+from sfm_core.factory import Runtime
+from sfm_core.runtime.api_settings import ApiSettings
+from sfm_core.runtime.metrics import PrometheusTelemetry, open_telemetry
+
+
+def create_app(
+    runtime: Runtime,
+    settings: ApiSettings,
+    *,
+    credentials: Credentials | None = None,
+    limits: Limits | None = None,
+    telemetry: PrometheusTelemetry | None = None,
+) -> Starlette:
+    """The application over an open runtime, which it neither opens nor closes.
+
+    `credentials` default to the admin token of the settings, `limits` to theirs; `telemetry`
+    is where requests are counted and what `/metrics` shows.
+    """
+    limits = limits or Limits.of(settings)
+    openapi = document.build(contract.OPERATIONS, version=version("sfm-api"))
+    services = Services(
+        runtime=runtime,
+        readiness=Cached(runtime.readiness),
+        telemetry=telemetry or open_telemetry(),
+        version=version("sfm-api"),
+        openapi=pages.as_bytes(openapi),
+        openapi_3_0=pages.as_bytes(older.as_3_0(openapi)),
+    )
+    app = Starlette(
+        routes=routes(
+            contract.OPERATIONS,
+            credentials=credentials or AdminToken(settings.api_token),
+            limits=limits,
+        ),
+        middleware=[Middleware(Envelope, services=services), *_cors(settings.cors_origins)],
+        exception_handlers={
+            SfmError: problems.on_sfm_error,
+            HTTPException: problems.on_http_exception,
+            ClientDisconnect: problems.on_disconnect,
+        },
+    )
+    app.router.redirect_slashes = False
+    return app
+
+
+def _cors(origins: tuple[str, ...]) -> list[Middleware]:
+    if not origins:
+        return []
+    return [
+        Middleware(
+            CORSMiddleware,
+            allow_origins=origins,
+            allow_methods=["GET", "PUT", "POST", "PATCH", "DELETE"],
+            allow_headers=[
+                "Authorization",
+                "Content-Type",
+                "Idempotency-Key",
+                "If-Match",
+                "If-None-Match",
+                "X-Request-ID",
+            ],
+            expose_headers=[
+                "ETag",
+                "Idempotent-Replay",
+                "Retry-After",
+                "Sfm-Position",
+                "X-Request-ID",
+            ],
+        )
+    ]

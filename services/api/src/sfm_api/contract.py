@@ -1,0 +1,49 @@
+"""Every call this service answers."""
+
+from typing import Final
+
+from sfm_api import memories, overview, pages, recalls
+from sfm_api.credentials import Access
+from sfm_api.operations import Body, Handler, Operation
+
+_NS: Final = "/v1/{ns}"
+_AT: Final = "/v1/{ns}/memories/{coord}"
+
+
+def _read(name: str, method: str, path: str, handler: Handler, body: Body = Body.NONE) -> Operation:
+    return Operation(
+        id=name, method=method, path=path, handler=handler, needs=Access.READ, body=body
+    )
+
+
+def _write(
+    name: str, method: str, path: str, handler: Handler, body: Body = Body.NONE
+) -> Operation:
+    return Operation(
+        id=name, method=method, path=path, handler=handler, needs=Access.WRITE, body=body
+    )
+
+
+def _open(name: str, path: str, handler: Handler, *, hidden: bool = False) -> Operation:
+    return Operation(id=name, method="GET", path=path, handler=handler, needs=None, hidden=hidden)
+
+
+OPERATIONS: Final = (
+    _write("storeMemory", "PUT", _AT, memories.store, Body.ONE),
+    _read("getMemory", "GET", _AT, memories.get),
+    _write("deleteMemory", "DELETE", _AT, memories.delete),
+    _write("rememberMemory", "POST", f"{_NS}/memories", memories.remember, Body.ONE),
+    _read("listMemories", "GET", f"{_NS}/memories", memories.list_page),
+    _write("storeMemories", "POST", f"{_NS}/memories:batch", memories.store_many, Body.BATCH),
+    _read("recall", "POST", f"{_NS}/recall", recalls.recall, Body.ONE),
+    _read("recallBatch", "POST", f"{_NS}/recall:batch", recalls.recall_batch, Body.BATCH),
+    _read("namespaceStats", "GET", f"{_NS}/stats", overview.stats),
+    _read("listNamespaces", "GET", "/v1/namespaces", overview.namespaces),
+    _open("healthz", "/healthz", overview.healthz),
+    _open("readyz", "/readyz", overview.readyz),
+    _open("metrics", "/metrics", overview.metrics),
+    _open("openapi", "/openapi.json", pages.openapi),
+    _open("docs", "/docs", pages.docs),
+    _open("docsAsset", "/docs/{file}", pages.asset, hidden=True),
+    _open("about", "/", pages.about),
+)

@@ -1,0 +1,166 @@
+"""What stands between a route and its handler: pure ASGI, one rule each.
+
+Order, from the outside: `Authenticated`, `Admitted`, `Deadlined`, `BodyLimited`. So a request
+that is refused for its credential is refused before a byte of its body is read.
+"""
+
+from typing import Final, final
+
+import anyio
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from sfm_api.credentials import Access, Credentials
+from sfm_core.coordinates import checked_namespace
+from sfm_core.errors import DeadlineExceeded, TooLarge, Unauthenticated, Unavailable
+
+_JSON: Final = "application/json"
+_CHARSETS: Final = frozenset({"", "utf-8", "utf8"})
+
+
+@final
+class Authenticated:
+    """Lets through who has a known token that reaches this call; sets `state["principal"]`."""
+
+    def __init__(self, app: ASGIApp, *, credentials: Credentials, needs: Access) -> None:
+        self._app = app
+        self._credentials = credentials
+        self._needs = needs
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        token = _bearer(Headers(scope=scope))
+        principal = await self._credentials.principal(token)
+        if principal is None:
+            raise Unauthenticated("this token is not known")
+        namespace = scope["path_params"].get("ns")
+        if namespace is not None:
+            checked_namespace(namespace)
+        principal.require(self._needs, namespace)
+        scope["state"]["principal"] = principal
+        await self._app(scope, receive, send)
+
+
+@final
+class Gate:
+    """Counts the calls that are being served, over all routes."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self.inside = 0
+
+    def enter(self) -> None:
+        """Count one more.
+
+        Raises:
+            Unavailable: as many as are allowed are inside.
+        """
+        if self.inside >= self._limit:
+            raise Unavailable("too many requests are being served; try again", limit=self._limit)
+        self.inside += 1
+
+    def leave(self) -> None:
+        self.inside -= 1
+
+
+@final
+class Admitted:
+    """Refuses a call at once, rather than queueing it, when too many are inside the gate."""
+
+    def __init__(self, app: ASGIApp, *, gate: Gate) -> None:
+        self._app = app
+        self._gate = gate
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._gate.enter()
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._gate.leave()
+
+
+@final
+class Deadlined:
+    """Ends a call that is not answered in time; its work is cancelled.
+
+    Once the answer began, each further piece has as long again: a reader that stalls is cut.
+    """
+
+    def __init__(self, app: ASGIApp, *, seconds: float) -> None:
+        self._app = app
+        self._seconds = seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = False
+
+        async def sending(message: Message) -> None:
+            nonlocal started
+            started = True
+            limit.deadline = anyio.current_time() + self._seconds
+            await send(message)
+
+        with anyio.move_on_after(self._seconds) as limit:
+            await self._app(scope, receive, sending)
+        if limit.cancelled_caught and not started:
+            raise DeadlineExceeded(f"not answered within {self._seconds:g} s")
+
+
+@final
+class BodyLimited:
+    """Refuses a body that is no JSON, too large (counted as it comes) or too slow."""
+
+    def __init__(self, app: ASGIApp, *, max_bytes: int, seconds: float) -> None:
+        self._app = app
+        self._max_bytes = max_bytes
+        self._seconds = seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = Headers(scope=scope)
+        _check_type(headers)
+        declared = headers.get("content-length", "")
+        if declared.isdigit() and int(declared[:18]) > self._max_bytes:
+            raise self._too_large()
+        await self._app(scope, self._counted(receive), send)
+
+    def _counted(self, receive: Receive) -> Receive:
+        due = anyio.current_time() + self._seconds
+        seen = 0
+        complete = False
+
+        async def counted() -> Message:
+            nonlocal seen, complete
+            if complete:
+                return await receive()
+            with anyio.CancelScope(deadline=due) as limit:
+                message = await receive()
+                seen += len(message.get("body", b""))
+                complete = not message.get("more_body", False)
+            if limit.cancelled_caught:
+                raise HTTPException(408, f"the body did not arrive within {self._seconds:g} s")
+            if seen > self._max_bytes:
+                raise self._too_large()
+            return message
+
+        return counted
+
+    def _too_large(self) -> TooLarge:
+        return TooLarge(f"the body is larger than {self._max_bytes} bytes")
+
+
+def _bearer(headers: Headers) -> bytes:
+    given = headers.getlist("authorization")
+    if not given:
+        raise Unauthenticated("a token is needed: Authorization: Bearer <token>")
+    scheme, _, token = given[0].partition(" ")
+    if len(given) > 1 or scheme.lower() != "bearer" or not token.strip():
+        raise Unauthenticated("the token is sent as: Authorization: Bearer <token>")
+    return token.strip().encode("latin-1")
+
+
+def _check_type(headers: Headers) -> None:
+    if headers.get("content-encoding", "identity").lower() != "identity":
+        raise HTTPException(415, "compressed bodies are not read; send it as it is")
+    media, _, rest = headers.get("content-type", "").partition(";")
+    charset = rest.strip().lower().removeprefix("charset=").strip('"')
+    if media.strip().lower() != _JSON or charset not in _CHARSETS:
+        raise HTTPException(415, "the body is sent as: Content-Type: application/json")

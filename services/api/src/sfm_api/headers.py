@@ -1,0 +1,110 @@
+"""Request headers and query parameters as model values."""
+
+import re
+from hashlib import blake2b
+from typing import Any, Final
+
+from starlette.requests import Request
+
+from sfm_core.coordinates import Coordinate
+from sfm_core.errors import Fault, InvalidInput
+from sfm_core.model import Precondition, Receipt
+
+_KEY: Final = re.compile(r"[!-~]{1,255}")
+_ETAG: Final = re.compile(r'"([1-9][0-9]{0,17})"')
+_SHOWN: Final = 64
+
+
+def namespace(request: Request[Any]) -> str:
+    """The namespace of the path, which `Authenticated` has checked."""
+    found: str = request.path_params["ns"]
+    return found
+
+
+def coordinate(request: Request[Any]) -> Coordinate:
+    """The coordinate of the path, canonical.
+
+    Raises:
+        InvalidInput: it is none.
+    """
+    return Coordinate.parse(request.path_params["coord"])
+
+
+def query(request: Request[Any], *allowed: str) -> dict[str, str]:
+    """The query parameters, each given once at most.
+
+    Raises:
+        InvalidInput: one is not among `allowed`, or is given twice.
+    """
+    faults: list[Fault] = []
+    found: dict[str, str] = {}
+    for name, value in request.query_params.multi_items():
+        if name not in allowed:
+            faults.append(Fault(f"/{name[:_SHOWN]}", "this call has no such query parameter"))
+        elif name in found:
+            faults.append(Fault(f"/{name}", "this query parameter is given twice"))
+        found[name] = value
+    if faults:
+        raise InvalidInput(f"query parameter {faults[0].path}: {faults[0].message}", faults=faults)
+    return found
+
+
+def durable(request: Request[Any]) -> bool:
+    """Whether `?wait=durable` was asked; it is the only query parameter of a write.
+
+    Raises:
+        InvalidInput: another parameter, or another value than `indexed` and `durable`.
+    """
+    wait = query(request, "wait").get("wait", "indexed")
+    if wait not in ("indexed", "durable"):
+        raise InvalidInput("wait is indexed or durable", path="/wait")
+    return wait == "durable"
+
+
+def precondition(request: Request[Any]) -> Precondition | None:
+    """What `If-Match: "<version>"` or `If-None-Match: *` asks for.
+
+    Raises:
+        InvalidInput: either is malformed, or both are given.
+    """
+    match, none_match = _one(request, "If-Match"), _one(request, "If-None-Match")
+    if match is not None and none_match is not None:
+        raise InvalidInput("If-Match and If-None-Match exclude each other", path="/If-None-Match")
+    if none_match is not None:
+        if none_match != "*":
+            raise InvalidInput("If-None-Match is * here", path="/If-None-Match")
+        return Precondition(absent=True)
+    if match is None:
+        return None
+    version = _ETAG.fullmatch(match)
+    if version is None:
+        raise InvalidInput('If-Match is a quoted version, such as "3"', path="/If-Match")
+    return Precondition(version=int(version[1]))
+
+
+def receipt(request: Request[Any], digest: bytes = b"") -> Receipt | None:
+    """The idempotency key with a fingerprint of method, path and body; None without a key.
+
+    The path counts in its canonical form: `/1.0,2` and `/1,2` are the same request.
+
+    Raises:
+        InvalidInput: the key is not 1 to 255 visible ASCII characters.
+    """
+    key = _one(request, "Idempotency-Key")
+    if key is None:
+        return None
+    if not _KEY.fullmatch(key):
+        raise InvalidInput(
+            "Idempotency-Key is 1 to 255 visible ASCII characters", path="/Idempotency-Key"
+        )
+    place = coordinate(request).text if "coord" in request.path_params else ""
+    said = "\n".join((request.method, request.scope["route"].path, namespace(request), place))
+    print_ = blake2b(said.encode(), digest_size=32, key=digest)
+    return Receipt(key=key, fingerprint=print_.digest())
+
+
+def _one(request: Request[Any], name: str) -> str | None:
+    given = request.headers.getlist(name)
+    if len(given) > 1:
+        raise InvalidInput(f"{name} is given twice", path=f"/{name}")
+    return given[0] if given else None

@@ -1,0 +1,80 @@
+"""Handlers of `/v1/{ns}/memories`: decode, call, encode."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from sfm_api import headers, replies
+from sfm_api.body import received
+from sfm_api.state import State
+from sfm_core import decode, encode
+from sfm_core.model import Stored
+
+
+async def store(request: Request[State]) -> Response:
+    durable = headers.durable(request)
+    body = await received(request, decode.memory_draft)
+    stored = await request.state["services"].runtime.remember.store(
+        headers.namespace(request),
+        headers.coordinate(request),
+        body.value,
+        precondition=headers.precondition(request),
+        receipt=headers.receipt(request, body.digest),
+    )
+    return _stored(stored, durable=durable)
+
+
+async def remember(request: Request[State]) -> Response:
+    durable = headers.durable(request)
+    body = await received(request, decode.memory_with_coordinate)
+    coordinate, draft = body.value
+    stored = await request.state["services"].runtime.remember.remember(
+        headers.namespace(request),
+        draft,
+        coordinate=coordinate,
+        receipt=headers.receipt(request, body.digest),
+    )
+    return _stored(stored, durable=durable)
+
+
+async def store_many(request: Request[State]) -> Response:
+    headers.durable(request)
+    body = await received(request, decode.batch)
+    stored = await request.state["services"].runtime.remember.store_many(
+        headers.namespace(request), body.value, receipt=headers.receipt(request, body.digest)
+    )
+    said = replies.written(stored.position, replayed=stored.replayed)
+    return await replies.large(lambda: encode.batch_stored(stored), said)
+
+
+async def get(request: Request[State]) -> Response:
+    headers.query(request)
+    memory = await request.state["services"].runtime.remember.get(
+        headers.namespace(request), headers.coordinate(request)
+    )
+    return replies.json(encode.memory(memory), headers=replies.etag(memory.version))
+
+
+async def list_page(request: Request[State]) -> Response:
+    said = headers.query(request, "kind", "tag", "filter", "since", "until", "limit", "cursor")
+    page = await request.state["services"].runtime.remember.list(
+        headers.namespace(request), decode.list_query(said)
+    )
+    return await replies.large(lambda: encode.page(page))
+
+
+async def delete(request: Request[State]) -> Response:
+    headers.query(request)
+    deleted = await request.state["services"].runtime.remember.delete(
+        headers.namespace(request),
+        headers.coordinate(request),
+        precondition=headers.precondition(request),
+        receipt=headers.receipt(request),
+    )
+    said = replies.written(deleted.position, replayed=deleted.replayed)
+    return Response(status_code=204, headers=said)
+
+
+def _stored(stored: Stored, *, durable: bool) -> Response:
+    said = replies.etag(stored.version) | replies.written(stored.position, replayed=stored.replayed)
+    status = 202 if durable else 201 if stored.created else 200
+    return replies.json(encode.stored(stored), status, said)

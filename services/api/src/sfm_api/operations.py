@@ -1,0 +1,92 @@
+"""What the service can do: one row per call, and how a row becomes a route.
+
+Routing, access, limits and the OpenAPI document all rest on these rows, so a call cannot be
+served without a rule for each, nor be left out of the document.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final, final
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route, request_response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from sfm_api.credentials import Access, Credentials
+from sfm_api.guards import Admitted, Authenticated, BodyLimited, Deadlined, Gate
+from sfm_api.limits import Limits
+from sfm_api.state import State
+
+type Handler = Callable[[Request[State]], Awaitable[Response]]
+
+
+class Body(StrEnum):
+    """What a call reads."""
+
+    NONE = "none"
+    ONE = "one"
+    BATCH = "batch"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    id: str
+    """`operationId` of the OpenAPI document."""
+    method: str
+    path: str
+    handler: Handler
+    needs: Access | None
+    """None: open to everybody."""
+    body: Body = Body.NONE
+    hidden: bool = False
+    """Served, but no part of the contract."""
+
+
+def routes(
+    operations: Iterable[Operation], *, credentials: Credentials, limits: Limits
+) -> list[Route]:
+    """One route per path, each answering every method."""
+    gate = Gate(limits.in_flight)
+    paths: dict[str, dict[str, ASGIApp]] = {}
+    for operation in operations:
+        guarded = _guarded(operation, credentials, limits, gate)
+        paths.setdefault(operation.path, {})[operation.method] = guarded
+    return [Route(path, endpoint=Resource(methods)) for path, methods in paths.items()]
+
+
+@final
+class Resource:
+    """The methods of one path: HEAD as GET, OPTIONS told, others refused with `Allow`."""
+
+    def __init__(self, methods: Mapping[str, ASGIApp]) -> None:
+        self.methods: Final = methods
+        extra = {"HEAD", "OPTIONS"} if "GET" in methods else {"OPTIONS"}
+        self._allow = ", ".join(sorted({*methods, *extra}))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        method = scope["method"]
+        app = self.methods.get("GET" if method == "HEAD" else method)
+        if app is not None:
+            await app(scope, receive, send)
+        elif method == "OPTIONS":
+            await Response(status_code=204, headers={"Allow": self._allow})(scope, receive, send)
+        else:
+            raise HTTPException(
+                405, f"this path answers {self._allow}", headers={"Allow": self._allow}
+            )
+
+
+def _guarded(operation: Operation, credentials: Credentials, limits: Limits, gate: Gate) -> ASGIApp:
+    app = request_response(operation.handler)
+    if operation.needs is None:
+        return app
+    batch = operation.body is Body.BATCH
+    if operation.body is not Body.NONE:
+        max_bytes = limits.batch_body_bytes if batch else limits.body_bytes
+        app = BodyLimited(app, max_bytes=max_bytes, seconds=limits.body_s)
+    app = Deadlined(app, seconds=limits.batch_s if batch else limits.request_s)
+    app = Admitted(app, gate=gate)
+    return Authenticated(app, credentials=credentials, needs=operation.needs)

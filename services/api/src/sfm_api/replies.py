@@ -1,0 +1,35 @@
+"""Answers: JSON by orjson, and the headers that writes carry."""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import anyio.to_thread
+import orjson
+from starlette.responses import Response
+
+JSON: Final = "application/json"
+
+
+def json(data: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(
+        orjson.dumps(data),
+        status_code=status,
+        headers=None if headers is None else dict(headers),
+        media_type=JSON,
+    )
+
+
+async def large(encode: Callable[[], object], headers: Mapping[str, str] | None = None) -> Response:
+    """As `json`, with encoding and serialising done on a thread."""
+    body = await anyio.to_thread.run_sync(lambda: orjson.dumps(encode()))
+    return Response(body, headers=None if headers is None else dict(headers), media_type=JSON)
+
+
+def etag(version: int) -> dict[str, str]:
+    return {"ETag": f'"{version}"'}
+
+
+def written(position: int, *, replayed: bool) -> dict[str, str]:
+    """Headers of every write."""
+    found = {"Sfm-Position": str(position)}
+    return found | {"Idempotent-Replay": "true"} if replayed else found

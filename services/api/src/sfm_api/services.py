@@ -1,0 +1,19 @@
+"""What the handlers work with."""
+
+from dataclasses import dataclass
+
+from sfm_api.readiness import Cached
+from sfm_core.factory import Readiness, Runtime
+from sfm_core.runtime.metrics import PrometheusTelemetry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    runtime: Runtime
+    readiness: Cached[Readiness]
+    telemetry: PrometheusTelemetry
+    version: str
+    openapi: bytes
+    """The OpenAPI 3.1 document, serialised."""
+    openapi_3_0: bytes
+    """The same for the page, in the words of OpenAPI 3.0."""
