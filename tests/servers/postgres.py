@@ -48,9 +48,9 @@ class TestPostgres:
         """The DSN of a new database with SFM's schema, copied from one that was migrated once."""
         if "migrated" not in self._templates:
             dsn = self.create()
-            if find_spec("sfm_core.adapters.postgres.migrations") is not None:
-                migrations = import_module("sfm_core.adapters.postgres.migrations")
-                self.portal.call(migrations.migrate, dsn)
+            if find_spec("sfm_core.adapters.postgres.schema") is not None:
+                schema = import_module("sfm_core.adapters.postgres.schema")
+                self.portal.call(schema.migrate, dsn)
             self._templates["migrated"] = urlsplit(dsn).path.lstrip("/")
         return self.create(template=self._templates["migrated"])
 

@@ -35,7 +35,9 @@ ROLE: Final = "sfm"
 DATABASE: Final = "sfm"
 _READY_WITHIN_S = 120.0
 _LOG_MAX_BYTES = 10 * 2**20
-_LONGEST_BACKOFF_S = 5.0
+_LONGEST_PAUSE_S = 2.0
+_LIVED_LONG_S = 1.0
+_NO_ANSWER = (OSError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError)
 
 SETTINGS: Final = {
     "listen_addresses": "",
@@ -139,10 +141,10 @@ class EmbeddedPostgres:
                 code = await self._process.wait()
                 self._process = None
                 lived_s = anyio.current_time() - started
-                pause_s = 0.0 if lived_s > _LONGEST_BACKOFF_S else pause_s
+                pause_s = 0.0 if lived_s > _LIVED_LONG_S else pause_s
                 log.error("postgres.died", extra={"exit_code": code, "lived_s": round(lived_s, 1)})
             await anyio.sleep(pause_s)
-            pause_s = min(_LONGEST_BACKOFF_S, 2 * pause_s or 0.1)
+            pause_s = min(_LONGEST_PAUSE_S, 2 * pause_s or 0.1)
             try:
                 await anyio.to_thread.run_sync(stop_leftovers, self._cluster)
                 await self._start()
@@ -182,7 +184,7 @@ class EmbeddedPostgres:
             return False
         try:
             connection = await asyncpg.connect(self.admin_dsn, timeout=10)
-        except (OSError, asyncpg.CannotConnectNowError):
+        except _NO_ANSWER:
             return False
         await connection.close()
         return True
