@@ -130,7 +130,15 @@ class Delete:
     precondition: Precondition | None = None
 
 
-type Write = Upsert | Delete
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keep:
+    """Change nothing; the outcome tells what lives there, so that a receipt can stand for it."""
+
+    coordinate: Coordinate
+    precondition: Precondition | None = None
+
+
+type Write = Upsert | Delete | Keep
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +155,7 @@ class Written:
     """Time of the transaction: `updated_at` of the row."""
     created_at: datetime
     changed: bool = True
-    """False: an idempotent delete of what was already deleted."""
+    """False: an idempotent delete of what was already deleted, or a `Keep`."""
 
     @property
     def created(self) -> bool:

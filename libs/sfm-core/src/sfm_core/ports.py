@@ -62,15 +62,20 @@ class RecordStore(Protocol):
         each change, also across deletion; no version is given twice. Writes to the same
         coordinate happen in order. An upsert whose coordinate holds a live memory is `updated`,
         else `created`. A delete leaves a tombstone; deleting a tombstone changes nothing
-        (`changed=False`, outcome of the first time).
+        (`changed=False`, outcome of the first time). A `Keep` changes nothing either: its outcome
+        is that of the event that made the live memory (`NotFound` when none lives there).
+        Positions within one call follow the order of the writes, coordinates that come again
+        after those that come once.
 
         With a receipt whose key is known in this namespace: nothing is written, and the first
         outcomes are given back with `replayed=True`. Two calls at once with the same key: one
         writes, the other waits for it and replays. Receipts of calls that failed as a whole
-        are not kept.
+        (raised, or every write failed) are not kept.
 
         Raises:
             KeyReused: the key is known with another fingerprint.
+            InvalidInput: a value no store can hold (U+0000, a number that is not finite);
+                nothing was written.
             Unavailable: the store does not answer; whether it was written is unknown.
         """
         ...
@@ -153,6 +158,19 @@ class ChangeFeed(Protocol):
 
     def payloads(self, namespace: str) -> AsyncIterator[Sequence[tuple[UUID, int, str]]]:
         """(id, version, payload as JSON text) of every live memory, in batches."""
+        ...
+
+
+class Applier(Protocol):
+    """Where committed writes go first: the views of this process."""
+
+    async def apply(
+        self, namespace: str, rows: Sequence[ViewRow], samples: Sequence[Sample]
+    ) -> None:
+        """Take over rows (tombstones too) and importances that were just committed.
+
+        Rows may come out of order and more than once: the higher version wins.
+        """
         ...
 
 

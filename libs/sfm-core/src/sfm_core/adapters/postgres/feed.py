@@ -1,0 +1,85 @@
+"""The change feed: what was written since a snapshot, by state (ADR 011).
+
+Each row carries the id of the transaction that wrote it last. A token is the oldest id that was
+still running when it was taken: whatever that snapshot could not see has this id or a later one,
+also a transaction that began long before and commits late.
+"""
+
+from collections import defaultdict
+from collections.abc import AsyncIterator, Collection, Sequence
+from typing import Final
+from uuid import UUID
+
+from sfm_core.adapters.postgres.pool import EVERY_NAMESPACE, Pool
+from sfm_core.adapters.postgres.queries import load_queries
+from sfm_core.adapters.postgres.rows import plain_uuid, view_row_of
+from sfm_core.model import Changes, Sample, ViewRow
+
+_SQL: Final = load_queries("feed")
+_SCOPE: Final = load_queries("reads")["scope"]
+_PAGE: Final = 500
+
+
+async def token(pool: Pool) -> int:
+    """`ChangeFeed.token`."""
+    async with pool.unscoped() as connection:
+        return int(await connection.fetchval(_SQL["token"]))
+
+
+async def load(pool: Pool, namespace: str, model_revision: str) -> AsyncIterator[Sequence[ViewRow]]:
+    """`ChangeFeed.load`: pages by coordinate, so that no transaction stays open meanwhile."""
+    behind = ""
+    while True:
+        async with pool.scoped(namespace) as connection:
+            rows = await connection.fetch(_SQL["load"], namespace, model_revision, behind, _PAGE)
+        if rows:
+            yield [view_row_of(row) for row in rows]
+        if len(rows) < _PAGE:
+            return
+        behind = rows[-1]["coord"]
+
+
+async def payloads(pool: Pool, namespace: str) -> AsyncIterator[Sequence[tuple[UUID, int, str]]]:
+    """`ChangeFeed.payloads`, in pages by coordinate."""
+    behind = ""
+    while True:
+        async with pool.scoped(namespace) as connection:
+            rows = await connection.fetch(_SQL["payloads"], namespace, behind, _PAGE)
+        if rows:
+            yield [(plain_uuid(row["id"]), row["version"], row["payload"]) for row in rows]
+        if len(rows) < _PAGE:
+            return
+        behind = rows[-1]["coord"]
+
+
+async def samples(pool: Pool, namespace: str, limit: int) -> tuple[Sequence[Sample], int]:
+    """`ChangeFeed.samples`: oldest first."""
+    async with pool.scoped(namespace) as connection:
+        row = await connection.fetchrow(_SQL["samples"], namespace, limit)
+    pairs = zip(row["seqs"] or (), row["importances"] or (), strict=True)
+    return [Sample(position=seq, importance=value) for seq, value in pairs], row["top"]
+
+
+async def changes(
+    pool: Pool, since: int, namespaces: Collection[str], model_revision: str
+) -> Changes:
+    """`ChangeFeed.changes`: everything from one snapshot."""
+    names = list(namespaces)
+    async with (
+        pool.unscoped() as connection,
+        connection.transaction(isolation="repeatable_read", readonly=True),
+    ):
+        await connection.fetchval(_SCOPE, EVERY_NAMESPACE)
+        tops = await connection.fetch(_SQL["positions"], names)
+        rows = await connection.fetch(_SQL["changed_rows"], since, names, model_revision)
+        sampled = await connection.fetch(_SQL["changed_samples"], since, names)
+        now = await connection.fetchval(_SQL["token"])
+    found: dict[str, list[Sample]] = defaultdict(list)
+    for row in sampled:
+        found[row["namespace"]].append(Sample(position=row["seq"], importance=row["importance"]))
+    return Changes(
+        rows=tuple(view_row_of(row) for row in rows),
+        samples=dict(found),
+        positions={row["name"]: row["top"] for row in tops},
+        token=int(now),
+    )

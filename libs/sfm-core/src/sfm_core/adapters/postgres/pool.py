@@ -1,0 +1,205 @@
+"""Connections: bounded, scoped to a namespace, with the driver's errors translated."""
+
+import secrets
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, Final
+
+import anyio
+import asyncpg
+
+from sfm_core.adapters.postgres.queries import load_queries
+from sfm_core.adapters.postgres.tls import ssl_argument
+from sfm_core.errors import Corrupt, InvalidInput, Misconfigured, SfmError, Unavailable
+
+EVERY_NAMESPACE: Final = "*"
+"""The scope of the feed's and the jobs' calls; no namespace can have this name."""
+
+_READS = load_queries("reads")
+_ATTEMPTS: Final = 6
+_CLOSE_S: Final = 2.0
+_SETTINGS: Final = {
+    "application_name": "sfm",
+    "timezone": "UTC",
+    "jit": "off",
+    "idle_in_transaction_session_timeout": "30000",
+}
+_LOST: Final = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.exceptions.IdleInTransactionSessionTimeoutError,
+    OSError,
+    TimeoutError,
+)
+_REFUSED: Final = (asyncpg.DataError, asyncpg.CheckViolationError, UnicodeEncodeError)
+_AGAIN: Final = (
+    asyncpg.SerializationError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.InvalidCachedStatementError,
+)
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn what the driver raises into the core's errors, the most specific first."""
+    try:
+        yield
+    except SfmError:
+        raise
+    except (asyncpg.InvalidPasswordError, asyncpg.InvalidAuthorizationSpecificationError) as error:
+        raise Misconfigured("PostgreSQL refuses the credentials") from error
+    except asyncpg.InvalidCatalogNameError as error:
+        raise Misconfigured("the database does not exist") from error
+    except asyncpg.UndefinedTableError as error:
+        raise Misconfigured("the database has no schema yet: run `soma migrate`") from error
+    except _REFUSED as error:
+        raise InvalidInput("the store cannot hold this value") from error
+    except _AGAIN as error:
+        raise Unavailable("the record store is busy with the same memories") from error
+    except asyncpg.DataCorruptedError as error:
+        raise Corrupt("the record store reports damage") from error
+    except _LOST as error:
+        raise Unavailable("the record store does not answer") from error
+
+
+class Pool:
+    """A bounded set of connections; opened by `open_pool`.
+
+    Every access declares a namespace first, and row-level security holds it to that. A
+    connection that was lost is replaced at the next use.
+    """
+
+    def __init__(self, driver: "asyncpg.Pool[Any]", *, acquire_timeout_s: float) -> None:
+        self._driver = driver
+        self._acquire_timeout_s = acquire_timeout_s
+        self._rls_enforced: bool | None = None
+
+    @asynccontextmanager
+    async def unscoped(self) -> AsyncGenerator["asyncpg.pool.PoolConnectionProxy[Any]"]:
+        """A connection for statements that touch no tenant's table, or declare it themselves.
+
+        Raises:
+            Unavailable: none became free in time, or the server does not answer.
+        """
+        with translated():
+            async with self._driver.acquire(timeout=self._acquire_timeout_s) as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def scoped(
+        self, namespace: str
+    ) -> AsyncGenerator["asyncpg.pool.PoolConnectionProxy[Any]"]:
+        """A connection that sees this namespace only (`EVERY_NAMESPACE`: all)."""
+        async with self.unscoped() as connection:
+            await connection.fetchval(_READS["scope"], namespace)
+            yield connection
+
+    async def in_transaction[T](
+        self, body: Callable[["asyncpg.pool.PoolConnectionProxy[Any]"], Awaitable[T]]
+    ) -> T:
+        """`body` in a transaction of its own, again from the start when it lost a race.
+
+        `body` must declare the namespace inside the transaction.
+
+        Raises:
+            Unavailable: the server does not answer (whether it was written is unknown), or the
+                race was lost too often (nothing was written).
+        """
+        for attempt in range(_ATTEMPTS):
+            try:
+                with translated():
+                    async with (
+                        self._driver.acquire(timeout=self._acquire_timeout_s) as connection,
+                        connection.transaction(isolation="read_committed"),
+                    ):
+                        return await body(connection)
+            except Unavailable as error:
+                if attempt + 1 == _ATTEMPTS or not isinstance(error.__cause__, _AGAIN):
+                    raise
+            await anyio.sleep((0.005 + secrets.randbelow(1000) / 1e5) * 2**attempt)
+        raise AssertionError("unreachable")
+
+    async def rls_enforced(self) -> bool:
+        """Whether row-level security binds the role; asked of the server once.
+
+        Raises:
+            Unavailable: it was never asked before, and the server does not answer.
+        """
+        if self._rls_enforced is None:
+            async with self.unscoped() as connection:
+                self._rls_enforced = bool(await connection.fetchval(_READS["rls_enforced"]))
+        return self._rls_enforced
+
+
+async def connect(
+    dsn: str,
+    *,
+    ssl_mode: str | None = None,
+    root_cert: str | None = None,
+    cert: str | None = None,
+    key: str | None = None,
+    connect_timeout_s: float = 5.0,
+) -> "asyncpg.Connection[Any]":
+    """One connection outside any pool, without a limit on how long a statement takes."""
+    tls = ssl_argument(ssl_mode, root_cert=root_cert, cert=cert, key=key)
+    with translated(), _clear_dsn():
+        return await asyncpg.connect(
+            dsn, ssl=tls, timeout=connect_timeout_s, server_settings=dict(_SETTINGS)
+        )
+
+
+@asynccontextmanager
+async def open_pool(
+    dsn: str,
+    *,
+    size: int = 10,
+    ssl_mode: str | None = None,
+    root_cert: str | None = None,
+    cert: str | None = None,
+    key: str | None = None,
+    connect_timeout_s: float = 3.0,
+    acquire_timeout_s: float = 4.0,
+    command_timeout_s: float = 10.0,
+) -> AsyncGenerator[Pool]:
+    """At most `size` connections to the database, closed at the end.
+
+    Raises:
+        Unavailable: the server cannot be reached now.
+        Misconfigured: it refuses the credentials, or the DSN or TLS settings make no sense.
+    """
+    tls = ssl_argument(ssl_mode, root_cert=root_cert, cert=cert, key=key)
+    with translated(), _clear_dsn():
+        driver = await asyncpg.create_pool(
+            dsn,
+            min_size=1,
+            max_size=size,
+            ssl=tls,
+            timeout=connect_timeout_s,
+            command_timeout=command_timeout_s,
+            max_inactive_connection_lifetime=300.0,
+            server_settings=dict(_SETTINGS),
+            reset=_leave_as_is,
+        )
+    try:
+        yield Pool(driver, acquire_timeout_s=acquire_timeout_s)
+    finally:
+        with anyio.move_on_after(_CLOSE_S, shield=True):
+            await driver.close()
+        driver.terminate()
+
+
+async def _leave_as_is(connection: object) -> None:
+    """Nothing to reset: each access declares its scope anew; open transactions end anyway."""
+    del connection
+
+
+@contextmanager
+def _clear_dsn() -> Iterator[None]:
+    """Turn a malformed DSN into a setting's fault, without repeating it (it holds a password)."""
+    try:
+        yield
+    except (ValueError, asyncpg.ClientConfigurationError) as error:
+        raise Misconfigured("POSTGRES_URL is not a PostgreSQL connection string") from error

@@ -1,0 +1,94 @@
+"""Rows to values and back."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+from uuid import UUID
+
+import numpy as np
+import orjson
+
+from sfm_core import jsontext
+from sfm_core.coordinates import Coordinate
+from sfm_core.model import F32, JsonObject, Kind, Memory, MemoryDraft, ViewRow
+
+_FLOAT32: Final = np.dtype("<f4")
+
+
+def payload_json(payload: JsonObject) -> str:
+    """The payload as JSON text, keys in their order."""
+    return jsontext.dumps(payload).decode()
+
+
+def tags_json(tags: Sequence[str]) -> str:
+    return orjson.dumps(tags).decode()
+
+
+def plain_uuid(value: UUID) -> UUID:
+    """The driver's own kind of UUID as the standard library's, which orjson can write."""
+    return UUID(int=value.int)
+
+
+def vector_bytes(vector: F32) -> bytes:
+    """Little-endian float32, in order."""
+    return np.ascontiguousarray(vector, dtype=_FLOAT32).tobytes()
+
+
+def memory_of(row: Mapping[str, Any]) -> Memory:
+    """A row of `memories`."""
+    draft = MemoryDraft(
+        payload=orjson.loads(row["payload"]),
+        kind=Kind(row["kind"]),
+        text=row["text"] if row["text_given"] else None,
+        importance=row["importance"],
+        tags=tuple(row["tags"]),
+        session=row["session"],
+        source=row["source"],
+        occurred_at=row["occurred_at"],
+        expires_at=row["expires_at"],
+        pinned=row["pinned"],
+    )
+    return Memory(
+        namespace=row["namespace"],
+        coordinate=Coordinate(row["coord"]),
+        id=plain_uuid(row["id"]),
+        version=row["version"],
+        position=row["position"],
+        draft=draft,
+        text=row["text"],
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+    )
+
+
+def view_row_of(row: Mapping[str, Any]) -> ViewRow:
+    """A row of `memories` with its vector, or a tombstone."""
+    if row["deleted"]:
+        return ViewRow(
+            namespace=row["namespace"],
+            id=plain_uuid(row["id"]),
+            coordinate=Coordinate(row["coord"]),
+            version=row["version"],
+            position=row["position"],
+            deleted=True,
+        )
+    vector = row["vector"]
+    return ViewRow(
+        namespace=row["namespace"],
+        id=plain_uuid(row["id"]),
+        coordinate=Coordinate(row["coord"]),
+        version=row["version"],
+        position=row["position"],
+        kind=Kind(row["kind"]),
+        payload=row["payload"],
+        text=row["text"],
+        source=row["source"],
+        session=row["session"],
+        tags=tuple(row["tags"]),
+        importance=row["importance"],
+        occurred_at=row["occurred_at"],
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+        expires_at=row["expires_at"],
+        pinned=row["pinned"],
+        vector=None if vector is None else np.frombuffer(vector, dtype=_FLOAT32),
+    )

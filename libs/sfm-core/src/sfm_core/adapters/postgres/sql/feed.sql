@@ -1,0 +1,66 @@
+-- token --
+-- Every transaction that this snapshot does not see has at least this id.
+SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint;
+
+-- load --
+-- Live memories with their vectors of one model revision, by coordinate, behind $3.
+SELECT m.namespace, m.id, m.coord, m.version, m.position, false AS deleted, m.kind, m.payload, m.text,
+       m.source, m.session, m.tags, m.importance, m.occurred_at, m.created_at, m.updated_at,
+       m.expires_at, m.pinned, v.vector
+FROM memories AS m
+LEFT JOIN memory_vectors AS v
+    ON v.namespace = m.namespace AND v.id = m.id AND v.model_revision = $2 AND v.version = m.version
+WHERE m.namespace = $1 AND m.coord > $3 AND m.deleted_at IS NULL
+ORDER BY m.coord
+LIMIT $4;
+
+-- payloads --
+-- Payloads of live memories, by coordinate, behind $2.
+SELECT coord, id, version, payload
+FROM memories
+WHERE namespace = $1 AND coord > $2 AND deleted_at IS NULL
+ORDER BY coord
+LIMIT $3;
+
+-- samples --
+-- The last importances of a namespace's log and its position.
+SELECT
+    coalesce((SELECT max(seq) FROM memory_events WHERE namespace = $1), 0) AS top,
+    s.seqs, s.importances
+FROM (
+    SELECT array_agg(t.seq ORDER BY t.seq) AS seqs, array_agg(t.importance ORDER BY t.seq) AS importances
+    FROM (
+        SELECT seq, importance FROM memory_events
+        WHERE namespace = $1 AND importance IS NOT NULL
+        ORDER BY seq DESC LIMIT $2
+    ) AS t
+) AS s;
+
+-- changed_rows --
+-- Memories and tombstones written, or embedded, by transactions from $1 on.
+WITH touched AS (
+    SELECT namespace, id FROM memories WHERE xid >= $1 AND namespace = ANY($2::text[])
+    UNION
+    SELECT namespace, id FROM memory_vectors
+    WHERE xid >= $1 AND namespace = ANY($2::text[]) AND model_revision = $3
+)
+SELECT m.namespace, m.id, m.coord, m.version, m.position, m.deleted_at IS NOT NULL AS deleted,
+       m.kind, m.payload, m.text,
+       m.source, m.session, m.tags, m.importance, m.occurred_at, m.created_at, m.updated_at,
+       m.expires_at, m.pinned, v.vector
+FROM touched AS t
+JOIN memories AS m ON m.namespace = t.namespace AND m.id = t.id
+LEFT JOIN memory_vectors AS v
+    ON v.namespace = m.namespace AND v.id = m.id AND v.model_revision = $3 AND v.version = m.version;
+
+-- changed_samples --
+-- Importances that entered the log by transactions from $1 on.
+SELECT namespace, seq, importance FROM memory_events
+WHERE xid >= $1 AND namespace = ANY($2::text[]) AND importance IS NOT NULL
+ORDER BY seq;
+
+-- positions --
+-- How far this snapshot sees each namespace's log.
+SELECT
+    n.name, coalesce((SELECT max(seq) FROM memory_events WHERE namespace = n.name), 0) AS top
+FROM unnest($1::text[]) AS n (name);

@@ -1,0 +1,123 @@
+-- scope --
+-- Declare the namespace of what this connection does next; row-level security holds it to that.
+SELECT set_config('sfm.namespace', $1, false);
+
+-- ping --
+-- Answers when the server does.
+SELECT 1;
+
+-- rls_enforced --
+-- Whether row-level security binds this role.
+SELECT NOT (rolsuper OR rolbypassrls) FROM pg_roles WHERE rolname = current_user;
+
+-- get --
+-- Live memories by coordinate.
+SELECT namespace, coord, id, version, position, kind, payload, text, text_given, importance, tags,
+       session, source, occurred_at, expires_at, pinned, created_at, updated_at
+FROM memories
+WHERE namespace = $1 AND coord = ANY($2::text[]) AND deleted_at IS NULL;
+
+-- fetch --
+-- Live memories by id.
+SELECT namespace, coord, id, version, position, kind, payload, text, text_given, importance, tags,
+       session, source, occurred_at, expires_at, pinned, created_at, updated_at
+FROM memories
+WHERE namespace = $1 AND id = ANY($2::uuid[]) AND deleted_at IS NULL;
+
+-- last_version --
+-- Version of a memory or tombstone.
+SELECT version FROM memories WHERE namespace = $1 AND coord = $2;
+
+-- by_content --
+-- The oldest live memory with a content key.
+SELECT namespace, coord, id, version, position, kind, payload, text, text_given, importance, tags,
+       session, source, occurred_at, expires_at, pinned, created_at, updated_at
+FROM memories
+WHERE namespace = $1 AND content_key = $2 AND deleted_at IS NULL
+ORDER BY created_at, id
+LIMIT 1;
+
+-- list --
+-- Live, unexpired memories behind a cursor, oldest first. $9 joins the truths of the comparisons
+-- in $10 (paths), $11 (operators), $12 (operands); what they mean: `sfm_core.filters`.
+SELECT namespace, coord, id, version, position, kind, payload, text, text_given, importance, tags,
+       session, source, occurred_at, expires_at, pinned, created_at, updated_at
+FROM memories AS m
+WHERE namespace = $1 AND deleted_at IS NULL
+  AND (created_at, id) > ($2::timestamptz, $3::uuid)
+  AND (expires_at IS NULL OR expires_at > $4::timestamptz)
+  AND ($5::text IS NULL OR kind = $5)
+  AND ($6::text IS NULL OR $6 = ANY(tags))
+  AND ($7::timestamptz IS NULL OR coalesce(occurred_at, created_at) >= $7)
+  AND ($8::timestamptz IS NULL OR coalesce(occurred_at, created_at) < $8)
+  AND ($9::jsonpath IS NULL OR jsonb_path_match((
+        SELECT coalesce(jsonb_agg(EXISTS (
+            SELECT FROM jsonb_path_query(d.document, t.path::jsonpath, '{}', true) AS reached
+            CROSS JOIN LATERAL (
+                SELECT reached AS value, false AS inside
+                UNION ALL
+                SELECT e.value, true FROM jsonb_array_elements(
+                    CASE jsonb_typeof(reached) WHEN 'array' THEN reached ELSE '[]' END
+                ) AS e
+            ) AS candidate
+            WHERE CASE
+                WHEN t.operator = '$exists' THEN true
+                WHEN t.operator = '$in' THEN EXISTS (
+                    SELECT FROM jsonb_array_elements(t.operand) AS o WHERE o.value = candidate.value
+                )
+                WHEN t.operator = '$contains' AND jsonb_typeof(t.operand) = 'string' THEN
+                    jsonb_typeof(candidate.value) = 'string'
+                    AND strpos(candidate.value #>> '{}' COLLATE "C", t.operand #>> '{}') > 0
+                WHEN t.operator = '$contains' THEN inside AND candidate.value = t.operand
+                WHEN jsonb_typeof(candidate.value) <> jsonb_typeof(t.operand) THEN false
+                WHEN jsonb_typeof(t.operand) = 'number' THEN CASE t.operator
+                    WHEN '$gt' THEN candidate.value::numeric > t.operand::numeric
+                    WHEN '$gte' THEN candidate.value::numeric >= t.operand::numeric
+                    WHEN '$lt' THEN candidate.value::numeric < t.operand::numeric
+                    ELSE candidate.value::numeric <= t.operand::numeric
+                END
+                ELSE CASE t.operator
+                    WHEN '$gt' THEN candidate.value #>> '{}' COLLATE "C" > t.operand #>> '{}'
+                    WHEN '$gte' THEN candidate.value #>> '{}' COLLATE "C" >= t.operand #>> '{}'
+                    WHEN '$lt' THEN candidate.value #>> '{}' COLLATE "C" < t.operand #>> '{}'
+                    ELSE candidate.value #>> '{}' COLLATE "C" <= t.operand #>> '{}'
+                END
+            END
+        ) ORDER BY t.n), '[]')
+        FROM unnest($10::text[], $11::text[], $12::jsonb[])
+            WITH ORDINALITY AS t (path, operator, operand, n)
+        CROSS JOIN (SELECT jsonb_strip_nulls(jsonb_build_object(
+            '@kind', kind, '@tags', nullif(tags, '{}'), '@importance', importance,
+            '@pinned', pinned, '@session', session, '@source', source,
+            '@created_at', (extract(epoch FROM created_at) * 1000000)::bigint,
+            '@updated_at', (extract(epoch FROM updated_at) * 1000000)::bigint,
+            '@occurred_at',
+            (extract(epoch FROM coalesce(occurred_at, created_at)) * 1000000)::bigint
+        )) || jsonb_build_object('payload', payload::jsonb) AS document) AS d
+    ), $9::jsonpath))
+ORDER BY created_at, id
+LIMIT $13;
+
+-- stats --
+-- Counts of one namespace.
+SELECT
+    count(*) FILTER (WHERE m.deleted_at IS NULL) AS total,
+    count(*) FILTER (WHERE m.deleted_at IS NULL AND m.kind = 'episodic') AS episodic,
+    count(*) FILTER (WHERE m.deleted_at IS NULL AND m.kind = 'semantic') AS semantic,
+    count(*) FILTER (WHERE m.deleted_at IS NOT NULL) AS deleted,
+    (SELECT count(*) FROM links WHERE namespace = $1 AND deleted_at IS NULL) AS links,
+    (SELECT count(*) FROM memory_vectors WHERE namespace = $1) AS vectors,
+    (SELECT count(*) FROM memories AS l WHERE l.namespace = $1 AND l.deleted_at IS NULL AND NOT EXISTS (
+        SELECT FROM memory_vectors AS v
+        WHERE v.namespace = $1 AND v.id = l.id AND v.version = l.version
+    )) AS pending_index,
+    (SELECT count(*) FROM vector_wal WHERE namespace = $1) AS wal,
+    coalesce((SELECT max(seq) FROM memory_events WHERE namespace = $1), 0) AS position
+FROM memories AS m
+WHERE m.namespace = $1;
+
+-- namespaces --
+-- Namespaces with a live memory.
+SELECT n.name FROM namespaces AS n
+WHERE EXISTS (SELECT FROM memories AS m WHERE m.namespace = n.name AND m.deleted_at IS NULL)
+ORDER BY n.name;

@@ -1,0 +1,129 @@
+-- enter_single --
+-- Declare the namespace and fence it against erasure; also assigns the transaction its id,
+-- before any position is drawn from the log's sequence.
+SELECT set_config('sfm.namespace', $1, true), pg_current_xact_id()::text::bigint AS xid
+FROM namespaces WHERE name = $1 FOR KEY SHARE;
+
+-- enter_batch --
+-- The same for several writes at once: batches of one namespace take turns, so that rows may be
+-- locked in the given order without a deadlock; single writes go on beside them.
+SELECT set_config('sfm.namespace', $1, true), pg_current_xact_id()::text::bigint AS xid
+FROM namespaces WHERE name = $1 FOR NO KEY UPDATE;
+
+-- add_namespace --
+-- Make the namespace's row, at its first write.
+INSERT INTO namespaces (name) VALUES ($1) ON CONFLICT (name) DO NOTHING;
+
+-- claim_receipt --
+-- Take an idempotency key; waits for a concurrent holder. No row: it was taken before.
+INSERT INTO idempotency_keys (namespace, key, fingerprint) VALUES ($1, $2, $3)
+ON CONFLICT (namespace, key) DO NOTHING
+RETURNING true AS claimed;
+
+-- read_receipt --
+-- What the key stands for.
+SELECT fingerprint, outcomes FROM idempotency_keys WHERE namespace = $1 AND key = $2;
+
+-- keep_receipt --
+-- Write down what the request did.
+UPDATE idempotency_keys SET outcomes = $3::json WHERE namespace = $1 AND key = $2;
+
+-- hold --
+-- Lock memories and tombstones and tell their state.
+SELECT coord, id, version, position, event_type, updated_at, created_at, deleted_at IS NOT NULL AS deleted
+FROM memories
+WHERE namespace = $1 AND coord = ANY($2::text[])
+FOR UPDATE;
+
+-- upsert --
+-- Store memories with their vectors, in the given order, each coordinate at most once. A position
+-- is drawn under the row's lock, so that positions follow versions. Those of $19 only where no
+-- memory lives; rows that are not given back were not written.
+WITH given AS MATERIALIZED (
+    SELECT g.*, now() + (g.n - 1) * interval '1 microsecond' AS at
+    FROM unnest(
+        $2::text[], $3::uuid[], $4::text[], $5::json[], $6::text[], $7::bool[], $8::float8[],
+        $9::json[], $10::text[], $11::text[], $12::timestamptz[], $13::timestamptz[], $14::bool[],
+        $15::bigint[], $16::text[], $17::bytea[]
+    ) WITH ORDINALITY AS g (
+        coord, id, kind, payload, text, text_given, importance,
+        tags, session, source, occurred_at, expires_at, pinned,
+        content_key, model_revision, vector, n
+    )
+), kept AS (
+    INSERT INTO memories (
+        namespace, coord, id, axes, dims, kind, payload, text, text_given, importance, tags,
+        session, source, occurred_at, expires_at, pinned, content_key,
+        version, position, event_type, created_at, updated_at, xid
+    )
+    SELECT
+        $1, g.coord, g.id, string_to_array(g.coord, ',')::float8[],
+        cardinality(string_to_array(g.coord, ',')), g.kind, g.payload, g.text, g.text_given,
+        g.importance, ARRAY(SELECT json_array_elements_text(g.tags)), g.session, g.source,
+        g.occurred_at, g.expires_at, g.pinned, g.content_key,
+        1, nextval('memory_log'), 'created', g.at, g.at, $18::bigint
+    FROM given AS g
+    ORDER BY g.n
+    ON CONFLICT (namespace, coord) DO UPDATE SET
+        kind = excluded.kind, payload = excluded.payload, text = excluded.text,
+        text_given = excluded.text_given, importance = excluded.importance, tags = excluded.tags,
+        session = excluded.session, source = excluded.source, occurred_at = excluded.occurred_at,
+        expires_at = excluded.expires_at, pinned = excluded.pinned,
+        content_key = excluded.content_key,
+        version = memories.version + 1,
+        position = nextval('memory_log'),
+        event_type = CASE WHEN memories.deleted_at IS NULL THEN 'updated' ELSE 'created' END,
+        created_at = CASE
+            WHEN memories.deleted_at IS NULL THEN memories.created_at
+            ELSE greatest(excluded.updated_at, memories.updated_at)
+        END,
+        updated_at = greatest(excluded.updated_at, memories.updated_at),
+        deleted_at = NULL,
+        xid = excluded.xid
+    WHERE memories.deleted_at IS NOT NULL OR memories.coord <> ALL($19::text[])
+    RETURNING coord, id, version, position, event_type, updated_at, created_at
+), embedded AS (
+    INSERT INTO memory_vectors (namespace, id, model_revision, version, vector, xid)
+    SELECT $1, k.id, g.model_revision, k.version, g.vector, $18::bigint
+    FROM kept AS k JOIN given AS g ON g.coord = k.coord
+    ON CONFLICT (namespace, id, model_revision) DO UPDATE SET
+        version = excluded.version, vector = excluded.vector, xid = excluded.xid
+)
+SELECT coord, id, version, position, event_type, updated_at, created_at FROM kept;
+
+-- bury --
+-- Turn held memories into tombstones: what they said is gone, identity and version stay.
+WITH gone AS (
+    UPDATE memories SET
+        payload = '{}', text = '', text_given = false, importance = 1, tags = '{}',
+        session = NULL, source = NULL, occurred_at = NULL, expires_at = NULL, pinned = false, content_key = 0,
+        version = version + 1,
+        position = nextval('memory_log'),
+        event_type = 'deleted',
+        updated_at = greatest(now(), updated_at),
+        deleted_at = greatest(now(), updated_at),
+        xid = $3::bigint
+    WHERE namespace = $1 AND coord = ANY($2::text[]) AND deleted_at IS NULL
+    RETURNING coord, id, version, position, event_type, updated_at, created_at
+), vectors AS (
+    DELETE FROM memory_vectors AS v USING gone WHERE v.namespace = $1 AND v.id = gone.id
+)
+SELECT coord, id, version, position, event_type, updated_at, created_at FROM gone;
+
+-- log_changes --
+-- Put the events of just written memories into the log, with their state after the event.
+INSERT INTO memory_events (
+    namespace, seq, event_id, memory_id, coord, type, version, at, importance, body, xid
+)
+SELECT
+    m.namespace, m.position, e.event_id, m.id, m.coord, m.event_type, m.version, m.updated_at,
+    CASE WHEN m.deleted_at IS NULL THEN m.importance END,
+    CASE WHEN m.deleted_at IS NULL THEN json_build_object(
+        'kind', m.kind, 'payload', m.payload, 'text', m.text, 'text_given', m.text_given,
+        'importance', m.importance, 'tags', m.tags, 'session', m.session, 'source', m.source,
+        'occurred_at', m.occurred_at, 'expires_at', m.expires_at, 'pinned', m.pinned,
+        'content_key', m.content_key, 'created_at', m.created_at
+    ) END,
+    m.xid
+FROM unnest($2::text[], $3::uuid[]) AS e (coord, event_id)
+JOIN memories AS m ON m.namespace = $1 AND m.coord = e.coord;

@@ -1,0 +1,131 @@
+"""The RecordStore and ChangeFeed over PostgreSQL."""
+
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from sfm_core.adapters.keyset import decode_cursor, encode_cursor
+from sfm_core.adapters.postgres.feed import changes, load, payloads, samples, token
+from sfm_core.adapters.postgres.filter_terms import filter_terms
+from sfm_core.adapters.postgres.pool import EVERY_NAMESPACE, Pool
+from sfm_core.adapters.postgres.queries import load_queries
+from sfm_core.adapters.postgres.rows import memory_of
+from sfm_core.adapters.postgres.writes import apply_writes
+from sfm_core.coordinates import Coordinate
+from sfm_core.model import (
+    Applied,
+    Changes,
+    ListQuery,
+    Memory,
+    Page,
+    Receipt,
+    Sample,
+    StoreStats,
+    ViewRow,
+    Write,
+)
+
+_SQL: Final = load_queries("reads")
+
+
+class PostgresStore:
+    """Implements `RecordStore` and `ChangeFeed`; needs a migrated schema.
+
+    Any call may raise `Unavailable`: the server does not answer, or no connection was free in
+    time. A server that came back is used again at the next call.
+    """
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def rls_enforced(self) -> bool:
+        """False: the role passes row-level security by (a superuser), so only the queries'
+        own conditions keep tenants apart.
+        """
+        return await self._pool.rls_enforced()
+
+    async def apply(
+        self, namespace: str, writes: Sequence[Write], *, receipt: Receipt | None = None
+    ) -> Applied:
+        return await apply_writes(self._pool, namespace, writes, receipt)
+
+    async def get(
+        self, namespace: str, coordinates: Collection[Coordinate]
+    ) -> Mapping[Coordinate, Memory]:
+        async with self._pool.scoped(namespace) as connection:
+            rows = await connection.fetch(_SQL["get"], namespace, [c.text for c in coordinates])
+        return {memory.coordinate: memory for memory in map(memory_of, rows)}
+
+    async def fetch(self, namespace: str, ids: Collection[UUID]) -> Mapping[UUID, Memory]:
+        async with self._pool.scoped(namespace) as connection:
+            rows = await connection.fetch(_SQL["fetch"], namespace, list(ids))
+        return {memory.id: memory for memory in map(memory_of, rows)}
+
+    async def last_version(self, namespace: str, coordinate: Coordinate) -> int:
+        async with self._pool.scoped(namespace) as connection:
+            version = await connection.fetchval(_SQL["last_version"], namespace, coordinate.text)
+        return int(version or 0)
+
+    async def by_content(self, namespace: str, content_key: int) -> Memory | None:
+        async with self._pool.scoped(namespace) as connection:
+            row = await connection.fetchrow(_SQL["by_content"], namespace, content_key)
+        return None if row is None else memory_of(row)
+
+    async def list(self, namespace: str, query: ListQuery, *, now: datetime) -> Page:
+        after, behind = decode_cursor(query.cursor)
+        terms = filter_terms(query.filter)
+        kind = None if query.kind is None else query.kind.value
+        async with self._pool.scoped(namespace) as connection:
+            rows = await connection.fetch(
+                _SQL["list"],
+                namespace,
+                after,
+                behind,
+                now,
+                kind,
+                query.tag,
+                query.since,
+                query.until,
+                terms.joined,
+                terms.paths,
+                terms.operators,
+                terms.operands,
+                query.limit + 1,
+            )
+        memories = tuple(map(memory_of, rows[: query.limit]))
+        if len(rows) <= query.limit:
+            return Page(memories=memories, next_cursor=None)
+        last = memories[-1]
+        return Page(memories=memories, next_cursor=encode_cursor(last.created_at, last.id))
+
+    async def stats(self, namespace: str) -> StoreStats:
+        async with self._pool.scoped(namespace) as connection:
+            row = await connection.fetchrow(_SQL["stats"], namespace)
+        return StoreStats(**row)
+
+    async def namespaces(self) -> Sequence[str]:
+        async with self._pool.scoped(EVERY_NAMESPACE) as connection:
+            rows = await connection.fetch(_SQL["namespaces"])
+        return [row["name"] for row in rows]
+
+    async def ping(self) -> None:
+        async with self._pool.unscoped() as connection:
+            await connection.fetchval(_SQL["ping"])
+
+    async def token(self) -> int:
+        return await token(self._pool)
+
+    def load(self, namespace: str, *, model_revision: str) -> AsyncIterator[Sequence[ViewRow]]:
+        return load(self._pool, namespace, model_revision)
+
+    async def samples(self, namespace: str, *, limit: int) -> tuple[Sequence[Sample], int]:
+        return await samples(self._pool, namespace, limit)
+
+    async def changes(
+        self, token: int, namespaces: Collection[str], *, model_revision: str
+    ) -> Changes:
+        return await changes(self._pool, token, namespaces, model_revision)
+
+    def payloads(self, namespace: str) -> AsyncIterator[Sequence[tuple[UUID, int, str]]]:
+        return payloads(self._pool, namespace)
