@@ -363,5 +363,6 @@ def _bridged(to: I32, live: Mask) -> I32:
     while True:
         stuck = np.flatnonzero((links >= 0) & ~live[links])
         if not stuck.size:
+            links[~live] = -1
             return links
         links[stuck] = links[links[stuck]]

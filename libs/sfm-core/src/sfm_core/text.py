@@ -1,9 +1,15 @@
 """What of a memory is embedded and searched by words."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import Final
 
 from sfm_core.model import Json, MemoryDraft
+
+_MONTHS: Final = (
+    *("January", "February", "March", "April", "May", "June", "July"),
+    *("August", "September", "October", "November", "December"),
+)
 
 
 def effective_text(draft: MemoryDraft) -> str:
@@ -14,9 +20,15 @@ def effective_text(draft: MemoryDraft) -> str:
 
 
 def indexed_text(text: str, *, source: str | None, occurred_at: datetime | None) -> str:
-    """`text` behind its context header: who said it and on which day, as far as is known."""
-    day = f"{occurred_at.day} {occurred_at:%B %Y}" if occurred_at is not None else ""
-    header = " ".join(part for part in (source or "", f"({day})" if day else "") if part)
+    """`text` behind its context header, `Caroline (8 May 2023): text`, as far as is known.
+
+    The day is that of UTC and its month is English whatever the locale, so the same memory
+    has the same indexed text in every process and after a reload. Measured: the header lifts
+    recall@10 on conversations from .717 to .789; a weekday adds nothing (docs/adr/047).
+    """
+    at = occurred_at.astimezone(UTC) if occurred_at is not None else None
+    day = f"({at.day} {_MONTHS[at.month - 1]} {at.year})" if at is not None else ""
+    header = " ".join(part for part in (source or "", day) if part)
     return f"{header}: {text}" if header else text
 
 
