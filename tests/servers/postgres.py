@@ -9,14 +9,13 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import pytest
 from anyio.from_thread import BlockingPortal, start_blocking_portal
+from sfm_core.adapters.postgres.migrate import migrate
 from sfm_core.errors import SfmError
 
 # The throw-away server need not survive a power cut.
@@ -48,9 +47,7 @@ class TestPostgres:
         """The DSN of a new database with SFM's schema, copied from one that was migrated once."""
         if "migrated" not in self._templates:
             dsn = self.create()
-            if find_spec("sfm_core.adapters.postgres.schema") is not None:
-                schema = import_module("sfm_core.adapters.postgres.schema")
-                self.portal.call(schema.migrate, dsn)
+            self.portal.call(migrate, dsn)
             self._templates["migrated"] = urlsplit(dsn).path.lstrip("/")
         return self.create(template=self._templates["migrated"])
 

@@ -1,0 +1,69 @@
+"""Where everything of the one-process server is opened, in order, and closed in reverse."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from sfm_api.app import create_app
+from sfm_core.adapters.postgres.migrate import migrate
+from sfm_core.errors import Misconfigured
+from sfm_core.factory import open_runtime
+from sfm_core.runtime.api_settings import ApiSettings
+from sfm_core.runtime.core_settings import CoreSettings
+from sfm_core.runtime.metrics import PrometheusTelemetry, open_telemetry
+from sfm_core.runtime.secret import Secret
+from starlette.applications import Starlette
+
+from sfm_standalone.postgres import EmbeddedPostgres
+from sfm_standalone.settings import StandaloneSettings
+
+
+@asynccontextmanager
+async def open_core(settings: CoreSettings, data_dir: Path) -> AsyncGenerator[CoreSettings]:
+    """The settings with a PostgreSQL that is there and migrated: the given one, or our own.
+
+    The caller holds the data directory (`DataDir.held`).
+
+    Raises:
+        Misconfigured: the database or the data folder will not do.
+        Unavailable: PostgreSQL does not answer.
+    """
+    if settings.postgres_url is not None:
+        await _migrate(settings)
+        yield settings
+        return
+    async with EmbeddedPostgres.open(data_dir) as server:
+        ours = replace(settings, postgres_url=Secret(server.dsn), postgres_ssl_mode=None)
+        await _migrate(ours)
+        yield ours
+
+
+@asynccontextmanager
+async def open_app(
+    settings: StandaloneSettings, *, data_dir: Path, token: Secret
+) -> AsyncGenerator[tuple[Starlette, PrometheusTelemetry]]:
+    """The REST application over an open runtime, ready for requests."""
+    telemetry = open_telemetry()
+    async with (
+        open_core(settings.core, data_dir) as core,
+        open_runtime(core, telemetry=telemetry) as runtime,
+    ):
+        api = ApiSettings.of(settings.http, token)
+        yield create_app(runtime, api, telemetry=telemetry), telemetry
+
+
+async def _migrate(settings: CoreSettings) -> None:
+    if settings.postgres_url is None:
+        raise Misconfigured("POSTGRES_URL is required")
+    await migrate(
+        settings.postgres_url.value,
+        ssl_mode=settings.postgres_ssl_mode,
+        root_cert=_text(settings.postgres_ssl_root_cert),
+        cert=_text(settings.postgres_ssl_cert),
+        key=_text(settings.postgres_ssl_key),
+    )
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)
