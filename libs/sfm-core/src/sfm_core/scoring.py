@@ -38,7 +38,7 @@ from sfm_core.model import F32, F64, I32, I64, Mask, Weights
 GRID: Final = 2.0**40
 """Parts are multiples of 1/GRID, so that they add up exactly, in any order and language."""
 MARGIN: Final = 1e-5
-"""More than the error of a float32 relevance; rows this near the best may be the best."""
+"""Rows this near the best of their session in float32 may be the best in float64."""
 MAX_PEERS: Final = 32
 """Rows of one session that are re-scored for its best; only copies of one text exceed it."""
 _MEASURED: Final = Weights(vector=0.2, keyword=0.2, context=0.6, recency=0.0)
@@ -258,15 +258,20 @@ class Scored:
     score: float
 
 
-def support(candidates: Iterable[int], rel: F32, chain: Chain) -> Support:
+def support(
+    candidates: Iterable[int], rel: F32, chain: Chain, *, margin: float = MARGIN
+) -> Support:
     """What to score exactly before `context_of` can answer for the candidates.
 
-    `rel` is the vectorised relevance of all rows. Costs one pass over the rows, and at most
-    `MAX_PEERS` rows per session beside four neighbours per candidate.
+    `rel` is the vectorised relevance of all rows, `margin` at least twice its error. Gives at
+    most `MAX_PEERS` rows per session, and four neighbours per candidate. Costs the size of the
+    candidates' sessions.
     """
     rows = np.unique(np.fromiter(candidates, dtype=np.int64))
     codes = np.unique(chain.session[rows])
-    peers = {int(code): _peers(chain.members(int(code)), rel) for code in codes if code >= 0}
+    peers = {
+        int(code): _peers(chain.members(int(code)), rel, margin) for code in codes if code >= 0
+    }
     around = [rows, *(other[rows] for other in chain.around)]
     around += [np.asarray(members, dtype=np.int64) for members in peers.values()]
     return Support(rows=np.unique(np.concatenate(around)), peers=peers)
@@ -343,10 +348,10 @@ def _shares(scoring: Scoring) -> tuple[float, float, float, float]:
     return scoring.near, scoring.near, scoring.far, scoring.far
 
 
-def _peers(members: I64, rel: F32) -> list[int]:
+def _peers(members: I64, rel: F32, margin: float) -> list[int]:
     """The rows that may be best, best first, ties by row."""
     lends = rel[members]
-    near = lends >= lends.max() - MARGIN
+    near = lends >= lends.max() - margin
     members, lends = members[near], lends[near]
     order = np.argsort(-lends, kind="stable")[:MAX_PEERS]
     return [int(row) for row in members[order]]
