@@ -70,7 +70,7 @@ def reached(row: Attributes, field: str) -> Reached:
             value = row.session if field == "@session" else row.source
             return () if value is None else (value,)
         case "@importance" | "@pinned":
-            return (comparable(row.importance if field == "@importance" else row.pinned),)
+            return (comparable(float(row.importance) if field == "@importance" else row.pinned),)
         case "@created_at":
             return (row.created_at,)
         case "@updated_at":

@@ -1,0 +1,311 @@
+"""Attribute columns against the reference: a mask is `matches`, row by row."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from threading import Event, Thread
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sfm_core import columns as columns_module
+from sfm_core.columns import KIND_CODES, NEVER, Columns
+from sfm_core.filters import (
+    And,
+    Attributes,
+    Filter,
+    Not,
+    Op,
+    Or,
+    Reached,
+    Term,
+    matches,
+    parse,
+    payload_paths,
+    predicate,
+)
+from sfm_core.model import Kind, Mask
+from sfm_core.times import microseconds
+
+NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
+ROW = Attributes(
+    kind=Kind.EPISODIC,
+    tags=(),
+    session=None,
+    source=None,
+    importance=1.0,
+    created_at=NOON,
+    updated_at=NOON,
+    occurred_at=NOON,
+    pinned=False,
+    payload={},
+)
+
+BIG = [2**53, 2**53 + 1, 2.0**53, 1.2345678901234567e18, 1234567890123456700, 2**63 - 1]
+SCALARS = (
+    st.sampled_from([None, True, False, 0, 1, -0.0, 1.0, 0.5, "", "a", "ab", "é", "東", *BIG])
+    | st.integers(-3, 3)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(alphabet="ab\U00010000\uffff", max_size=3)
+)
+KEYS = st.sampled_from(["a", "b", "é"])
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3),
+    max_leaves=6,
+)
+PAYLOADS = st.dictionaries(KEYS, VALUES, max_size=3)
+TIMES = st.sampled_from([NOON + timedelta(microseconds=n) for n in (-1, 0, 1)]) | st.datetimes(
+    timezones=st.just(UTC)
+)
+WORDS = st.sampled_from(["", "red", "blue", "RED", "é"])
+IMPORTANCES = st.sampled_from([0.0, 1.0, 2.0**53, 1.2345678901234567e18, 1e300]) | st.floats(
+    allow_nan=False, allow_infinity=False
+)
+ROWS = st.builds(
+    Attributes,
+    kind=st.sampled_from(Kind),
+    tags=st.lists(WORDS, max_size=2).map(tuple),
+    session=st.none() | WORDS,
+    source=st.none() | WORDS,
+    importance=IMPORTANCES,
+    created_at=TIMES,
+    updated_at=TIMES,
+    occurred_at=TIMES,
+    pinned=st.booleans(),
+    payload=PAYLOADS,
+    expires_at=st.none() | TIMES,
+)
+PATHS = st.lists(KEYS, min_size=1, max_size=3).map(".".join)
+
+
+def comparisons(values: st.SearchStrategy[object]) -> st.SearchStrategy[dict[str, object]]:
+    return st.one_of(
+        st.fixed_dictionaries({"$eq": values}),
+        st.fixed_dictionaries({"$ne": values}),
+        st.fixed_dictionaries({"$in": st.lists(values, max_size=3)}),
+        st.fixed_dictionaries({"$nin": st.lists(values, max_size=3)}),
+        st.fixed_dictionaries({"$exists": st.booleans()}),
+    )
+
+
+def orderings(values: st.SearchStrategy[object]) -> st.SearchStrategy[dict[str, object]]:
+    operators = st.sampled_from(["$gt", "$gte", "$lt", "$lte"])
+    return st.dictionaries(operators, values, min_size=1, max_size=2)
+
+
+NUMBERS = (SCALARS | IMPORTANCES).filter(lambda v: isinstance(v, int | float) and v is not True)
+NUMBERS = NUMBERS.filter(lambda v: v is not False)
+ORDERED = NUMBERS | SCALARS.filter(lambda v: isinstance(v, str))
+ISO = TIMES.map(datetime.isoformat)
+TERMS: st.SearchStrategy[dict[str, object]] = st.one_of(
+    st.fixed_dictionaries({"@kind": comparisons(st.sampled_from(["episodic", "semantic"]))}),
+    st.fixed_dictionaries({"@pinned": comparisons(st.booleans())}),
+    st.dictionaries(
+        st.sampled_from(["@tags", "@session", "@source"]),
+        comparisons(WORDS) | orderings(WORDS) | st.fixed_dictionaries({"$contains": WORDS}),
+        min_size=1,
+    ),
+    st.fixed_dictionaries({"@importance": comparisons(NUMBERS) | orderings(NUMBERS)}),
+    st.dictionaries(
+        st.sampled_from(["@created_at", "@updated_at", "@occurred_at"]),
+        comparisons(ISO) | orderings(ISO),
+        min_size=1,
+    ),
+    st.dictionaries(
+        PATHS,
+        st.one_of(
+            comparisons(SCALARS),
+            orderings(ORDERED),
+            st.lists(SCALARS, max_size=2),
+            st.fixed_dictionaries({"$contains": SCALARS}),
+        ),
+        max_size=2,
+    ),
+)
+FILTERS = st.recursive(
+    TERMS.map(parse),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3).map(lambda parts: And(tuple(parts))),
+        st.lists(inner, max_size=3).map(lambda parts: Or(tuple(parts))),
+        inner.map(Not),
+    ),
+    max_leaves=4,
+)
+
+
+def columns_of(rows: Sequence[Attributes]) -> Columns:
+    columns = Columns()
+    for number, row in enumerate(rows):
+        assert columns.append(row) == number
+    return columns
+
+
+def expected(filter_: Filter, rows: Sequence[Attributes]) -> list[bool]:
+    return [matches(filter_, row) for row in rows]
+
+
+@given(st.lists(ROWS, max_size=8), st.lists(ROWS, max_size=4), FILTERS, st.data())
+def test_a_mask_is_matches_row_by_row(
+    early: list[Attributes], late: list[Attributes], filter_: Filter, data: st.DataObject
+) -> None:
+    """Columns built midway, rows appended after; then the same after compaction and more rows."""
+    columns = columns_of(early)
+    assert columns.missing(filter_) == payload_paths(filter_)
+    for path in columns.missing(filter_):
+        columns.build(path, [row.payload for row in early])
+    assert columns.missing(filter_) == frozenset()
+    mask = columns.mask(filter_, len(early))
+    assert mask.dtype == np.bool_
+    assert mask.tolist() == expected(filter_, early)
+    for row in late:
+        columns.append(row)
+    rows = [*early, *late]
+    assert columns.mask(filter_, len(rows)).tolist() == expected(filter_, rows)
+    assert columns.mask(filter_, len(early)).tolist() == expected(filter_, early)
+    keep: Mask = np.array([data.draw(st.booleans()) for _ in rows], dtype=np.bool_)
+    compacted = columns.compact(keep)
+    kept = [row for row, stays in zip(rows, keep, strict=True) if stays]
+    assert compacted.rows == len(kept)
+    assert compacted.missing(filter_) == frozenset()
+    assert compacted.mask(filter_, len(kept)).tolist() == expected(filter_, kept)
+    compacted.append(rows[0] if rows else ROW)
+    kept.append(rows[0] if rows else ROW)
+    assert compacted.mask(filter_, len(kept)).tolist() == expected(filter_, kept)
+    assert columns.mask(filter_, len(rows)).tolist() == expected(filter_, rows)
+
+
+@given(st.lists(ROWS, max_size=6), st.data())
+def test_the_plain_arrays_hold_every_row(rows: list[Attributes], data: st.DataObject) -> None:
+    columns = columns_of(rows)
+    keep: Mask = np.array([data.draw(st.booleans()) for _ in rows], dtype=np.bool_)
+    kept = [row for row, stays in zip(rows, keep, strict=True) if stays]
+    for held, wanted in ((columns, rows), (columns.compact(keep), kept)):
+        n = len(wanted)
+        assert held.kinds(n).tolist() == [KIND_CODES[Kind(row.kind)] for row in wanted]
+        assert held.importance(n).tolist() == [row.importance for row in wanted]
+        assert held.created_at(n).tolist() == [microseconds(row.created_at) for row in wanted]
+        assert held.happened_at(n).tolist() == [microseconds(row.occurred_at) for row in wanted]
+        assert held.expires_at(n).tolist() == [
+            NEVER if row.expires_at is None else microseconds(row.expires_at) for row in wanted
+        ]
+
+
+def with_payloads(payloads: Sequence[Mapping[str, object]]) -> Columns:
+    return columns_of([replace(ROW, payload=payload) for payload in payloads])
+
+
+def test_one_comparison_is_evaluated_once_per_distinct_value(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[object] = []
+
+    def counting(term: Term) -> Callable[[Reached], bool]:
+        holds = predicate(term)
+
+        def counted(values: Reached) -> bool:
+            asked.append(values)
+            return holds(values)
+
+        return counted
+
+    payloads: list[dict[str, object]] = [{"a": n % 3} for n in range(300)]
+    columns = with_payloads(payloads)
+    columns.build("a", payloads)
+    monkeypatch.setattr(columns_module, "predicate", counting)
+    for _ in range(3):
+        assert int(columns.mask(Term("a", Op.EQ, 1), 300).sum()) == 100
+    assert sorted(map(str, asked)) == ["(0,)", "(1,)", "(2,)"]
+    columns.append(replace(ROW, payload={"a": 9}))
+    columns.mask(Term("a", Op.EQ, 1), 301)
+    assert len(asked) == 4
+
+
+def test_a_comparison_with_true_is_not_remembered_as_one_with_one() -> None:
+    payloads: list[dict[str, object]] = [{"a": 1}, {"a": True}]
+    columns = with_payloads(payloads)
+    columns.build("a", payloads)
+    assert columns.mask(parse({"a": 1}), 2).tolist() == [True, False]
+    assert columns.mask(parse({"a": True}), 2).tolist() == [False, True]
+
+
+def test_many_comparisons_do_not_pile_up() -> None:
+    payloads: list[dict[str, object]] = [{"a": n} for n in range(50)]
+    columns = with_payloads(payloads)
+    columns.build("a", payloads)
+    for n in range(50):
+        assert np.flatnonzero(columns.mask(Term("a", Op.EQ, n), 50)).tolist() == [n]
+    assert len(columns._payload["a"]._tables) <= columns_module.MAX_TABLES
+
+
+def test_the_path_least_recently_asked_for_goes_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(columns_module, "MAX_PAYLOAD_COLUMNS", 2)
+    columns = with_payloads([{"a": 1}])
+    columns.build("a", [{"a": 1}])
+    columns.build("b", [{}])
+    assert columns.missing(parse({"a": 1})) == frozenset()
+    columns.build("c", [{}])
+    assert columns.paths == {"a", "c"}
+    assert columns.missing(parse({"a": 1, "b": 1})) == {"b"}
+    smaller = columns.compact(np.ones(1, dtype=np.bool_))
+    smaller.build("d", [{}])
+    assert smaller.paths == {"a", "d"}
+
+
+def test_a_path_without_a_column_is_an_error_and_not_an_empty_mask() -> None:
+    with pytest.raises(LookupError, match=r"a\.b"):
+        with_payloads([{}]).mask(parse({"a.b": 1}), 1)
+
+
+def test_more_rows_than_there_are_cannot_be_asked_for() -> None:
+    with pytest.raises(ValueError, match="2 rows"):
+        with_payloads([{}]).mask(And(()), 2)
+
+
+@pytest.mark.parametrize("count", [0, 2])
+def test_a_column_needs_one_payload_per_row(count: int) -> None:
+    columns = with_payloads([{}])
+    with pytest.raises(ValueError, match="1 rows"):
+        columns.build("a", [{}] * count)
+    assert columns.paths == frozenset()
+
+
+def test_a_system_field_is_not_built() -> None:
+    with pytest.raises(ValueError, match="@kind"):
+        Columns().build("@kind", [])
+
+
+def test_compaction_forgets_values_that_no_row_has() -> None:
+    payloads: list[dict[str, object]] = [{"a": f"value {n}"} for n in range(1000)]
+    columns = with_payloads(payloads)
+    columns.build("a", payloads)
+    keep: Mask = np.arange(1000) < 10
+    assert columns.compact(keep).nbytes * 10 < columns.nbytes
+
+
+def test_readers_see_their_rows_while_the_writer_appends() -> None:
+    columns = with_payloads([{"a": 0}])
+    columns.build("a", [{"a": 0}])
+    filter_ = parse({"a": {"$in": [3, 5]}, "@session": {"$ne": "s2"}, "@importance": {"$lt": 50}})
+    finished = Event()
+
+    def write() -> None:
+        for n in range(1, 6000):
+            columns.append(
+                replace(ROW, session=f"s{n % 7}", importance=float(n % 90), payload={"a": n % 11})
+            )
+            if n % 1000 == 0:
+                columns.build("a", [{"a": at % 11} for at in range(n + 1)])
+        finished.set()
+
+    writer = Thread(target=write)
+    writer.start()
+    answers = 0
+    while answers < 5 or not finished.is_set():
+        rows = columns.rows
+        wanted = [at % 11 in {3, 5} and at % 7 != 2 and at % 90 < 50 for at in range(rows)]
+        assert columns.mask(filter_, rows).tolist() == wanted
+        answers += 1
+    writer.join()
+    assert columns.rows == 6000
