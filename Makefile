@@ -1,0 +1,79 @@
+# The commands of the project; `make` prints them.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+PY := .venv/bin/python
+BIN := .venv/bin
+CODE := libs services tests benchmarks examples scripts
+LOCKED := uv.lock pyproject.toml $(wildcard libs/*/pyproject.toml services/*/pyproject.toml) scripts/setup.sh
+UV = $(shell command -v uv || echo .tools/uv/bin/uv)
+T ?=
+A ?=
+
+.PHONY: help setup-dev run test check fmt lint types layers lock-check bench bench-quality bench-slab \
+	bench-service example gen settings clean
+
+help: ## Print this list
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' Makefile
+
+# Made anew only when what is locked changed, so that a later start costs nothing here.
+.venv/.ready-run: $(LOCKED)
+	@scripts/setup.sh run && touch $@
+
+.venv/.ready-dev: $(LOCKED)
+	@scripts/setup.sh dev && touch $@ .venv/.ready-run
+
+.venv/.ready-bench: $(LOCKED)
+	@scripts/setup.sh bench && touch $@
+
+setup-dev: .venv/.ready-dev ## Install everything for work on the code
+
+run: .venv/.ready-run ## Start SFM here, in the foreground: REST on 9595, data in ./data
+	@exec $(BIN)/soma serve
+
+settings: .venv/.ready-run ## Print the effective settings and where each comes from
+	@exec $(BIN)/soma settings
+
+test: .venv/.ready-dev ## Run the tests (T=path narrows, A=arguments for pytest)
+	$(PY) -m pytest $(A) $(T)
+
+check: lint types layers lock-check ## Everything that is checked without running the code
+
+lint: .venv/.ready-dev ## Style and formatting
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: .venv/.ready-dev ## Types, strict
+	$(BIN)/mypy $(wildcard $(CODE))
+
+layers: .venv/.ready-dev ## Which package may import which
+	$(BIN)/lint-imports
+
+lock-check: .venv/.ready-dev
+	$(UV) lock --check --quiet --python $(PY)
+
+fmt: .venv/.ready-dev ## Format, and mend what can be mended by itself
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+gen: .venv/.ready-dev ## Write the generated files anew
+	$(PY) scripts/gen.py
+
+bench: bench-slab bench-quality bench-service ## Every benchmark; each prints a table
+
+bench-quality: .venv/.ready-bench ## How well recall finds the evidence, with an ablation per leg
+	$(PY) -m benchmarks.quality $(A)
+
+bench-slab: .venv/.ready-bench ## Exact vector search beside FAISS, usearch and plain NumPy
+	$(PY) -m benchmarks.slab $(A)
+
+bench-service: .venv/.ready-bench ## REST under an open-loop load
+	$(PY) -m benchmarks.service $(A)
+
+example: .venv/.ready-run ## Store a real conversation and ask about it
+	$(PY) examples/conversation.py $(A)
+
+clean: ## Remove what the tools made; the data directory stays
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .tools .venv
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
