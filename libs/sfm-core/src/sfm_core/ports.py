@@ -64,8 +64,8 @@ class RecordStore(Protocol):
         else `created`. A delete leaves a tombstone; deleting a tombstone changes nothing
         (`changed=False`, outcome of the first time). A `Keep` changes nothing either: its outcome
         is that of the event that made the live memory (`NotFound` when none lives there).
-        Positions within one call follow the order of the writes, coordinates that come again
-        after those that come once.
+        Positions of upserts within one call follow the order of the writes; those to a
+        coordinate that came before in the call come last.
 
         With a receipt whose key is known in this namespace: nothing is written, and the first
         outcomes are given back with `replayed=True`. Two calls at once with the same key: one

@@ -1,11 +1,14 @@
 """What every RecordStore decides alike about single writes: pure, shared by all of them."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
+from sfm_core import jsontext
 from sfm_core.coordinates import Coordinate
-from sfm_core.errors import NotFound, PreconditionFailed, SfmError
-from sfm_core.model import Delete, Keep, Precondition, Write
+from sfm_core.errors import Fault, InvalidInput, NotFound, PreconditionFailed, SfmError
+from sfm_core.model import Delete, JsonObject, Keep, MemoryDraft, Precondition, Upsert, Write
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,38 @@ def in_waves(writes: Sequence[Write]) -> list[list[tuple[int, Write]]]:
     return waves
 
 
+def check_storable(writes: Sequence[Write]) -> None:
+    """The last check before anything is written; the doors have said it better before.
+
+    Raises:
+        InvalidInput: U+0000 or a lone surrogate in a text, an importance that is not finite,
+            a time without an offset.
+    """
+    faults = [
+        fault
+        for write in writes
+        if isinstance(write, Upsert)
+        for fault in _unstorable(write.draft, write.text)
+    ]
+    if faults:
+        raise InvalidInput("the store cannot hold this value", faults=faults[:100])
+
+
+def payload_text(payload: JsonObject) -> str:
+    """The payload as JSON text: keys in their order, numbers in their shortest form.
+
+    Raises:
+        InvalidInput: it has no JSON form, or one that no store can hold.
+    """
+    try:
+        text = jsontext.dumps(payload).decode()
+    except TypeError as error:
+        raise InvalidInput("the payload has no JSON form", path="/payload") from error
+    if "\\u0000" in text and (faults := jsontext.faults_in(payload, "/payload")):
+        raise InvalidInput("the store cannot hold this payload", faults=faults)
+    return text
+
+
 def refusal(write: Write, held: Held | None) -> SfmError | None:
     """Why the write must not happen to what is held; None when it may."""
     if isinstance(write, Delete) and held is None:
@@ -56,3 +91,31 @@ def _holds(precondition: Precondition, held: Held | None) -> bool:
     if precondition.version is None:
         return True
     return held is not None and live and held.version == precondition.version
+
+
+def _unstorable(draft: MemoryDraft, text: str) -> Iterator[Fault]:
+    for path, value in (("/text", text), ("/session", draft.session), ("/source", draft.source)):
+        if value is not None and not _is_storable(value):
+            yield Fault(path, "holds U+0000 or a lone surrogate")
+    for index, tag in enumerate(draft.tags):
+        if not _is_storable(tag):
+            yield Fault(f"/tags/{index}", "holds U+0000 or a lone surrogate")
+    if not math.isfinite(draft.importance):
+        yield Fault("/importance", "is not a finite number")
+    for path, at in (("/occurred_at", draft.occurred_at), ("/expires_at", draft.expires_at)):
+        if at is not None and _is_naive(at):
+            yield Fault(path, "has no offset from UTC")
+
+
+def _is_storable(text: str) -> bool:
+    if "\x00" in text:
+        return False
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _is_naive(at: datetime) -> bool:
+    return at.utcoffset() is None

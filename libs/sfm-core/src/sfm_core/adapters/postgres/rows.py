@@ -9,18 +9,13 @@ import orjson
 
 from sfm_core import jsontext
 from sfm_core.coordinates import Coordinate
-from sfm_core.model import F32, JsonObject, Kind, Memory, MemoryDraft, ViewRow
+from sfm_core.model import F32, Kind, Memory, MemoryDraft, ViewRow
 
 _FLOAT32: Final = np.dtype("<f4")
 
 
-def payload_json(payload: JsonObject) -> str:
-    """The payload as JSON text, keys in their order."""
-    return jsontext.dumps(payload).decode()
-
-
 def tags_json(tags: Sequence[str]) -> str:
-    return orjson.dumps(tags).decode()
+    return jsontext.dumps(tags).decode()
 
 
 def plain_uuid(value: UUID) -> UUID:

@@ -10,8 +10,15 @@ import asyncpg
 from sfm_core.adapters.postgres import receipts
 from sfm_core.adapters.postgres.pool import Pool
 from sfm_core.adapters.postgres.queries import load_queries
-from sfm_core.adapters.postgres.rows import payload_json, plain_uuid, tags_json, vector_bytes
-from sfm_core.adapters.write_rules import Held, broken_precondition, in_waves, refusal
+from sfm_core.adapters.postgres.rows import plain_uuid, tags_json, vector_bytes
+from sfm_core.adapters.write_rules import (
+    Held,
+    broken_precondition,
+    check_storable,
+    in_waves,
+    payload_text,
+    refusal,
+)
 from sfm_core.coordinates import Coordinate, event_id, memory_id
 from sfm_core.errors import Unavailable
 from sfm_core.model import (
@@ -48,6 +55,7 @@ async def apply_writes(
     Costs five round trips for one store (begin, enter, upsert, log, commit), two more with a
     receipt, one more where a lock must be held first (deletes, `If-Match`).
     """
+    check_storable(writes)
     body = partial(_transaction, namespace=namespace, writes=writes, receipt=receipt)
     try:
         return await pool.in_transaction(body)
@@ -157,7 +165,7 @@ def _columns(namespace: str, upserts: Iterable[Upsert]) -> list[list[object]]:
             u.coordinate.text,
             memory_id(namespace, u.coordinate),
             u.draft.kind.value,
-            payload_json(u.draft.payload),
+            payload_text(u.draft.payload),
             u.text,
             u.draft.text is not None,
             u.draft.importance,

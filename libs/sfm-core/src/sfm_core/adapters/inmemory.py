@@ -1,0 +1,287 @@
+"""The RecordStore and ChangeFeed in memory: the same promises, nothing kept at the end."""
+
+from bisect import bisect_right
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+import anyio.lowlevel
+import numpy as np
+import orjson
+
+from sfm_core.adapters.inmemory_rows import (
+    Row,
+    admits,
+    as_utc,
+    listed_at,
+    payload_texts,
+    view_row,
+    written,
+)
+from sfm_core.adapters.keyset import decode_cursor, encode_cursor
+from sfm_core.adapters.write_rules import (
+    Held,
+    in_waves,
+    refusal,
+)
+from sfm_core.coordinates import Coordinate, memory_id
+from sfm_core.errors import KeyReused
+from sfm_core.model import (
+    Applied,
+    Changes,
+    Delete,
+    EventType,
+    Keep,
+    Kind,
+    ListQuery,
+    Memory,
+    MemoryDraft,
+    Page,
+    Receipt,
+    Sample,
+    StoreStats,
+    Upsert,
+    ViewRow,
+    Write,
+    WriteOutcome,
+    Written,
+)
+
+_PAGE: Final = 500
+_TICK: Final = timedelta(microseconds=1)
+
+
+@dataclass(slots=True)
+class _Namespace:
+    rows: dict[Coordinate, Row] = field(default_factory=dict)
+    samples: list[tuple[int, Sample]] = field(default_factory=list)
+    """(xid, sample) in log order."""
+    receipts: dict[str, tuple[bytes, tuple[WriteOutcome, ...]]] = field(default_factory=dict)
+    position: int = 0
+
+    def live(self) -> list[Row]:
+        return [row for row in self.rows.values() if row.live]
+
+
+_EMPTY: Final = _Namespace()
+
+
+class InMemoryStore:
+    """Implements `RecordStore` and `ChangeFeed` for tests and trials.
+
+    Each call does its work in one step of the event loop, so calls never interleave. Holds one
+    vector per memory: that of the last write.
+    """
+
+    def __init__(self) -> None:
+        self._spaces: dict[str, _Namespace] = {}
+        self._log = 0
+        self._xid = 1
+        self._last = datetime(1970, 1, 1, tzinfo=UTC)
+
+    async def apply(
+        self, namespace: str, writes: Sequence[Write], *, receipt: Receipt | None = None
+    ) -> Applied:
+        await anyio.lowlevel.checkpoint()
+        payloads = payload_texts(writes)
+        space = self._spaces.get(namespace, _EMPTY)
+        if receipt is not None and receipt.key in space.receipts:
+            fingerprint, before = space.receipts[receipt.key]
+            if fingerprint != receipt.fingerprint:
+                raise KeyReused(
+                    "this idempotency key came with another request", path="/idempotency-key"
+                )
+            return Applied(outcomes=before, replayed=True)
+        space = self._spaces.setdefault(namespace, _Namespace())
+        found: dict[int, WriteOutcome] = {}
+        for wave in in_waves(writes):
+            # As in the real store: within a wave the upserts come before the deletes.
+            for index, write in sorted(wave, key=lambda item: isinstance(item[1], Delete)):
+                found[index] = self._write(namespace, space, write, payloads.get(index, "{}"))
+        self._xid += 1
+        outcomes = tuple(found[index] for index in range(len(writes)))
+        if receipt is not None and any(isinstance(outcome, Written) for outcome in outcomes):
+            space.receipts[receipt.key] = (receipt.fingerprint, outcomes)
+        return Applied(outcomes=outcomes)
+
+    def _write(self, namespace: str, space: _Namespace, write: Write, payload: str) -> WriteOutcome:
+        row = space.rows.get(write.coordinate)
+        held = None if row is None else Held(version=row.memory.version, live=row.live)
+        refused = refusal(write, held)
+        if refused is not None:
+            return refused
+        if row is not None and (
+            isinstance(write, Keep) or (isinstance(write, Delete) and not row.live)
+        ):
+            return written(row, changed=False)
+        self._log += 1
+        now = self._now()
+        after = (
+            self._upserted(namespace, row, write, payload, now)
+            if isinstance(write, Upsert)
+            else self._buried(row, now)
+        )
+        space.rows[write.coordinate] = after
+        space.position = self._log
+        if isinstance(write, Upsert):
+            sample = Sample(position=self._log, importance=write.draft.importance)
+            space.samples.append((self._xid, sample))
+        return written(after)
+
+    def _upserted(
+        self, namespace: str, before: Row | None, write: Upsert, payload: str, now: datetime
+    ) -> Row:
+        updates = before is not None and before.live
+        memory = Memory(
+            namespace=namespace,
+            coordinate=write.coordinate,
+            id=memory_id(namespace, write.coordinate),
+            version=1 if before is None else before.memory.version + 1,
+            position=self._log,
+            draft=replace(
+                write.draft,
+                payload=orjson.loads(payload),
+                occurred_at=as_utc(write.draft.occurred_at),
+                expires_at=as_utc(write.draft.expires_at),
+            ),
+            text=write.text,
+            created_at=before.memory.created_at if before is not None and updates else now,
+            updated_at=now,
+        )
+        return Row(
+            memory=memory,
+            type=EventType.UPDATED if updates else EventType.CREATED,
+            xid=self._xid,
+            payload=payload,
+            content_key=write.content_key,
+            revision=write.model_revision,
+            vector=np.array(write.vector, dtype=np.float32),
+        )
+
+    def _buried(self, before: Row | None, now: datetime) -> Row:
+        if before is None:
+            raise AssertionError("a delete of what was never stored is refused before")
+        memory = replace(
+            before.memory,
+            version=before.memory.version + 1,
+            position=self._log,
+            draft=MemoryDraft(payload={}),
+            text="",
+            updated_at=now,
+        )
+        return Row(memory=memory, type=EventType.DELETED, xid=self._xid, content_key=0)
+
+    def _now(self) -> datetime:
+        """Later than any time given before, so that listing keeps the order of writing."""
+        self._last = max(datetime.now(UTC), self._last + _TICK)
+        return self._last
+
+    async def get(
+        self, namespace: str, coordinates: Collection[Coordinate]
+    ) -> Mapping[Coordinate, Memory]:
+        await anyio.lowlevel.checkpoint()
+        rows = self._space(namespace).rows
+        found = (rows.get(coordinate) for coordinate in coordinates)
+        return {r.memory.coordinate: r.memory for r in found if r is not None and r.live}
+
+    async def fetch(self, namespace: str, ids: Collection[UUID]) -> Mapping[UUID, Memory]:
+        await anyio.lowlevel.checkpoint()
+        wanted = frozenset(ids)
+        live = self._space(namespace).live()
+        return {row.memory.id: row.memory for row in live if row.memory.id in wanted}
+
+    async def last_version(self, namespace: str, coordinate: Coordinate) -> int:
+        await anyio.lowlevel.checkpoint()
+        row = self._space(namespace).rows.get(coordinate)
+        return 0 if row is None else row.memory.version
+
+    async def by_content(self, namespace: str, content_key: int) -> Memory | None:
+        await anyio.lowlevel.checkpoint()
+        live = self._space(namespace).live()
+        same = [row.memory for row in live if row.content_key == content_key]
+        return min(same, key=listed_at, default=None)
+
+    async def list(self, namespace: str, query: ListQuery, *, now: datetime) -> Page:
+        await anyio.lowlevel.checkpoint()
+        behind = decode_cursor(query.cursor)
+        memories = sorted((row.memory for row in self._space(namespace).live()), key=listed_at)
+        start = bisect_right(memories, behind, key=listed_at)
+        admitted = [memory for memory in memories[start:] if admits(query, memory, now)]
+        page = tuple(admitted[: query.limit])
+        if len(admitted) <= query.limit:
+            return Page(memories=page, next_cursor=None)
+        return Page(memories=page, next_cursor=encode_cursor(*listed_at(page[-1])))
+
+    async def stats(self, namespace: str) -> StoreStats:
+        await anyio.lowlevel.checkpoint()
+        space = self._space(namespace)
+        live = space.live()
+        episodic = sum(row.memory.draft.kind is Kind.EPISODIC for row in live)
+        return StoreStats(
+            total=len(live),
+            episodic=episodic,
+            semantic=len(live) - episodic,
+            deleted=len(space.rows) - len(live),
+            vectors=len(live),
+            position=space.position,
+        )
+
+    async def namespaces(self) -> Sequence[str]:
+        await anyio.lowlevel.checkpoint()
+        return sorted(name for name, space in self._spaces.items() if space.live())
+
+    async def ping(self) -> None:
+        await anyio.lowlevel.checkpoint()
+
+    async def token(self) -> int:
+        await anyio.lowlevel.checkpoint()
+        return self._xid
+
+    async def load(
+        self, namespace: str, *, model_revision: str
+    ) -> AsyncIterator[Sequence[ViewRow]]:
+        await anyio.lowlevel.checkpoint()
+        live = self._space(namespace).live()
+        for start in range(0, len(live), _PAGE):
+            yield [view_row(row, model_revision) for row in live[start : start + _PAGE]]
+            await anyio.lowlevel.checkpoint()
+
+    async def samples(self, namespace: str, *, limit: int) -> tuple[Sequence[Sample], int]:
+        await anyio.lowlevel.checkpoint()
+        space = self._space(namespace)
+        last = space.samples[-limit:] if limit > 0 else []
+        return [sample for _, sample in last], space.position
+
+    async def changes(
+        self, token: int, namespaces: Collection[str], *, model_revision: str
+    ) -> Changes:
+        await anyio.lowlevel.checkpoint()
+        spaces = {name: self._space(name) for name in namespaces}
+        return Changes(
+            rows=tuple(
+                view_row(row, model_revision)
+                for space in spaces.values()
+                for row in space.rows.values()
+                if row.xid >= token
+            ),
+            samples={
+                name: found
+                for name, space in spaces.items()
+                if (found := [sample for xid, sample in space.samples if xid >= token])
+            },
+            positions={name: space.position for name, space in spaces.items()},
+            token=self._xid,
+        )
+
+    async def payloads(self, namespace: str) -> AsyncIterator[Sequence[tuple[UUID, int, str]]]:
+        await anyio.lowlevel.checkpoint()
+        live = self._space(namespace).live()
+        for start in range(0, len(live), _PAGE):
+            page = live[start : start + _PAGE]
+            yield [(row.memory.id, row.memory.version, row.payload) for row in page]
+            await anyio.lowlevel.checkpoint()
+
+    def _space(self, namespace: str) -> _Namespace:
+        return self._spaces.get(namespace, _EMPTY)
