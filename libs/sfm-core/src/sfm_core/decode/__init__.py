@@ -1,0 +1,20 @@
+"""The only place where what callers send is judged: decoded JSON in, model values out.
+
+Every door (REST, gRPC, CLI, Python, Kafka) calls these, so each gives the same verdict. All
+faults of a request come in one `InvalidInput`, each with its path. Nothing here does I/O.
+"""
+
+from sfm_core.decode.instants import instant
+from sfm_core.decode.memories import batch, coordinate_list, memory_draft, memory_with_coordinate
+from sfm_core.decode.queries import list_query, recall_batch, recall_query
+
+__all__ = [
+    "batch",
+    "coordinate_list",
+    "instant",
+    "list_query",
+    "memory_draft",
+    "memory_with_coordinate",
+    "recall_batch",
+    "recall_query",
+]

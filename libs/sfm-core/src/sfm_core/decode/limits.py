@@ -1,0 +1,17 @@
+"""How much one request may ask for or bring."""
+
+from typing import Final
+
+MAX_TEXT_BYTES: Final = 256 * 1024
+"""Of UTF-8."""
+MAX_TAGS: Final = 32
+MAX_TAG_CHARS: Final = 128
+MAX_NAME_CHARS: Final = 256
+"""Of `session` and `source`."""
+MAX_QUERY_CHARS: Final = 8192
+MAX_TOP_K: Final = 200
+MAX_WEIGHT: Final = 1e6
+MAX_BATCH_ITEMS: Final = 1000
+MAX_BATCH_QUERIES: Final = 64
+MAX_PAGE: Final = 1000
+MAX_CURSOR_CHARS: Final = 1024

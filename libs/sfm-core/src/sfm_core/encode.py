@@ -1,0 +1,204 @@
+"""Model values as the plain dicts of the REST, gRPC and CLI documents.
+
+Everything in them is JSON-ready for `jsontext.dumps`; payloads are passed on as they are, not
+copied. Times are RFC 3339 in UTC with microseconds and `Z`; a coordinate is a list of numbers.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from sfm_core.coordinates import Coordinate
+from sfm_core.errors import SfmError
+from sfm_core.model import (
+    BatchStored,
+    Explanation,
+    Hit,
+    Memory,
+    MemoryDraft,
+    Page,
+    RecallQuery,
+    RecallResult,
+    Stored,
+    StoreStats,
+)
+from sfm_core.runtime.wire import WIRE, problem
+
+type Document = dict[str, object]
+
+
+def instant(at: datetime) -> str:
+    """E.g. `2026-05-01T12:00:00.000000Z`; `at` is timezone-aware."""
+    text = at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds")
+    return f"{text}Z"
+
+
+def coordinate(at: Coordinate) -> list[int | float]:
+    return at.numbers()
+
+
+def draft(said: MemoryDraft) -> Document:
+    """What a caller said of a memory, what was not said left out.
+
+    `decode.memory_draft(draft(d)) == d` for every draft that `decode` gave.
+    """
+    document: Document = {"payload": said.payload, "kind": said.kind.value}
+    if said.text is not None:
+        document["text"] = said.text
+    document["importance"] = said.importance
+    if said.tags:
+        document["tags"] = list(said.tags)
+    if said.session is not None:
+        document["session"] = said.session
+    if said.source is not None:
+        document["source"] = said.source
+    if said.occurred_at is not None:
+        document["occurred_at"] = instant(said.occurred_at)
+    if said.expires_at is not None:
+        document["expires_at"] = instant(said.expires_at)
+    document["pinned"] = said.pinned
+    return document
+
+
+def memory(stored: Memory, *, importance_norm: float | None = None) -> Document:
+    """`Memory` of the contract. `text` is what is searched; absent values are null."""
+    said = stored.draft
+    document: Document = {
+        "namespace": stored.namespace,
+        "coordinate": stored.coordinate.numbers(),
+        "id": str(stored.id),
+        "version": stored.version,
+        "position": stored.position,
+        "payload": said.payload,
+        "kind": said.kind.value,
+        "text": stored.text,
+        "importance": said.importance,
+    }
+    if importance_norm is not None:
+        document["importance_norm"] = importance_norm
+    return document | {
+        "tags": list(said.tags),
+        "session": said.session,
+        "source": said.source,
+        "occurred_at": _maybe(said.occurred_at),
+        "expires_at": _maybe(said.expires_at),
+        "pinned": said.pinned,
+        "created_at": instant(stored.created_at),
+        "updated_at": instant(stored.updated_at),
+    }
+
+
+def stored(done: Stored) -> Document:
+    """`Stored` of the contract; whether it was a replay is said in a header, not here."""
+    return {
+        "coordinate": done.coordinate.numbers(),
+        "id": str(done.id),
+        "version": done.version,
+        "position": done.position,
+        "event_id": str(done.event_id),
+        "created": done.created,
+        "deduplicated": done.deduplicated,
+        "index": "done" if done.indexed else "pending",
+    }
+
+
+def batch_stored(done: BatchStored, *, request_id: str = "") -> Document:
+    """One result per item, with the status that the item alone would have got."""
+    return {
+        "results": [_item(i, result, request_id) for i, result in enumerate(done.results)],
+        "position": done.position,
+    }
+
+
+def hit(found: Hit, *, payload: bool = True, text: bool = False) -> Document:
+    """One hit; `payload` and `text` say whether it carries them."""
+    stored = found.memory
+    said = stored.draft
+    document: Document = {
+        "coordinate": stored.coordinate.numbers(),
+        "id": str(stored.id),
+        "version": stored.version,
+        "score": found.score,
+    }
+    if payload:
+        document["payload"] = said.payload
+    if text:
+        document["text"] = stored.text
+    document |= {
+        "kind": said.kind.value,
+        "importance": said.importance,
+        "importance_norm": found.importance_norm,
+        "tags": list(said.tags),
+        "session": said.session,
+        "source": said.source,
+        "occurred_at": _maybe(said.occurred_at),
+        "created_at": instant(stored.created_at),
+    }
+    if found.explanation is not None:
+        document["explain"] = explanation(found.explanation)
+    return document
+
+
+def explanation(why: Explanation) -> Document:
+    return {
+        "parts": dict(why.parts),
+        "values": dict(why.values),
+        "weights": dict(why.weights),
+        "factor": why.factor,
+        "importance_norm": why.importance_norm,
+        "importance_method": why.importance_method,
+        "cosine": why.cosine,
+        "bm25": why.bm25,
+        "config": why.config,
+    }
+
+
+def recall_result(found: RecallResult, query: RecallQuery) -> Document:
+    """The answer to `query`, with what it asked to have included."""
+    return {
+        "hits": [
+            hit(one, payload=query.include_payload, text=query.include_text) for one in found.hits
+        ],
+        "position": found.position,
+        "took_ms": round(found.took_ms, 3),
+        "degraded": list(found.degraded),
+    }
+
+
+def recall_results(found: Sequence[RecallResult], queries: Sequence[RecallQuery]) -> Document:
+    """The answers to a batch, in its order."""
+    return {"results": [recall_result(f, q) for f, q in zip(found, queries, strict=True)]}
+
+
+def page(listed: Page) -> Document:
+    return {
+        "memories": [memory(one) for one in listed.memories],
+        "next_cursor": listed.next_cursor,
+    }
+
+
+def stats(counts: StoreStats) -> Document:
+    """The counts of the store; callers add what the process knows (slab, importance)."""
+    return {
+        "total": counts.total,
+        "episodic": counts.episodic,
+        "semantic": counts.semantic,
+        "deleted": counts.deleted,
+        "links": counts.links,
+        "vectors": counts.vectors,
+        "pending_index": counts.pending_index,
+        "wal": counts.wal,
+        "position": counts.position,
+    }
+
+
+def _item(index: int, result: Stored | SfmError, request_id: str) -> Document:
+    if isinstance(result, SfmError):
+        error: Document = dict(problem(result, request_id))
+        if not request_id:
+            del error["request_id"]
+        return {"index": index, "status": WIRE[result.kind].http, "error": error}
+    return {"index": index, "status": 201 if result.created else 200, **stored(result)}
+
+
+def _maybe(at: datetime | None) -> str | None:
+    return None if at is None else instant(at)
