@@ -230,6 +230,19 @@ def test_a_comparison_with_true_is_not_remembered_as_one_with_one() -> None:
     assert columns.mask(parse({"a": True}), 2).tolist() == [False, True]
 
 
+@pytest.mark.parametrize("operator", ["$eq", "$ne", "$gt", "$gte", "$lt", "$lte"])
+@pytest.mark.parametrize("operand", [2**53 - 1, 2**53, 2**53 + 1, 2.0**53, 1234567890123456700])
+def test_importances_compare_exactly_with_large_integers(operator: str, operand: float) -> None:
+    """2^53 + 1 is no float64; 1.2345678901234567e18 means what it writes, not its binary value."""
+    importances = [0.0, 2.0**53, 2.0**53 + 2, 1.2345678901234567e18, 1e300]
+    rows = [replace(ROW, importance=importance) for importance in importances]
+    for filter_ in (
+        parse({"@importance": {operator: operand}}),
+        parse({"@importance": {"$in": [operand, 0]}}),
+    ):
+        assert columns_of(rows).mask(filter_, 5).tolist() == expected(filter_, rows)
+
+
 def test_many_comparisons_do_not_pile_up() -> None:
     payloads: list[dict[str, object]] = [{"a": n} for n in range(50)]
     columns = with_payloads(payloads)

@@ -282,8 +282,7 @@ class _Coded:
         return self._codes.head(rows)
 
     def mask(self, term: Term, rows: int) -> Mask:
-        codes = self._codes.head(rows)  # before the table, so that it covers every code
-        admitted: Mask = self._table(term)[codes]
+        admitted: Mask = self._table(term)[self._codes.head(rows)]
         return admitted
 
     def kept(self, keep: Mask) -> "_Coded":
