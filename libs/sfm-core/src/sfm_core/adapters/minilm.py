@@ -14,7 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from sfm_core.adapters.minilm_rewrite import RECIPE, rewrite
+from sfm_core.adapters.minilm_rewrite import rewrite
 from sfm_core.adapters.modelfolder import MODEL_FILE, SETTINGS_FILE, TOKENIZER_FILE
 from sfm_core.errors import Misconfigured
 
@@ -51,15 +51,16 @@ def ensure_minilm(cache_dir: Path) -> Path:
         Misconfigured: the packages to build it from are missing or not the expected ones, or
             the folder cannot be written.
     """
-    folder = cache_dir / f"minilm-l6-v2-int8-{RECIPE}"
+    tokenizer = (_FILES / TOKENIZER_FILE).read_bytes()
+    settings = json.dumps(dict(_SETTINGS), indent=2).encode()
+    # Another release of the product, with other contents, makes a folder of its own.
+    seal = hashlib.sha256(_MODEL_SHA256.encode() + tokenizer + settings).hexdigest()[:12]
+    folder = cache_dir / f"minilm-l6-v2-int8-{seal}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if _digest(folder / MODEL_FILE) != _MODEL_SHA256:
             _put(folder / MODEL_FILE, _model())
-        for name, content in (
-            (TOKENIZER_FILE, (_FILES / TOKENIZER_FILE).read_bytes()),
-            (SETTINGS_FILE, json.dumps(dict(_SETTINGS), indent=2).encode()),
-        ):
+        for name, content in ((TOKENIZER_FILE, tokenizer), (SETTINGS_FILE, settings)):
             if _digest(folder / name) != hashlib.sha256(content).hexdigest():
                 _put(folder / name, content)
     except OSError as error:
