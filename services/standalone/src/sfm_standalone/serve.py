@@ -1,7 +1,6 @@
 """`soma serve`: the whole of SFM in one process, from the lock to the banner and back."""
 
 import logging
-import shlex
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from sfm_core.runtime.metrics import watch_loop
 from sfm_core.runtime.secret import Secret
 from sfm_core.runtime.settings import load
 
+from sfm_standalone.banner import banner
 from sfm_standalone.data_dir import DataDir
 from sfm_standalone.settings import StandaloneSettings
 from sfm_standalone.wiring import open_app
@@ -77,23 +77,6 @@ async def _run(
             out.flush()
         tasks.cancel_scope.cancel()
     log.info("serve.stopped")
-
-
-def banner(url: str, token_file: Path | None, data_dir: Path) -> str:
-    """What a newcomer reads first; ends with a newline."""
-    if token_file is None:
-        place, shown = "SOMA_API_TOKEN, from the environment", "$SOMA_API_TOKEN"
-    else:
-        place, shown = str(token_file), f"$(cat {shlex.quote(str(token_file))})"
-    return f"""\
-SomaFractalMemory answers at {url} (the calls: {url}/docs)
-  token: {place}
-  data:  {data_dir}
-Try, in another terminal:
-  curl -s {url}/v1/default/memories -H "Authorization: Bearer {shown}" \\
-    -H 'Content-Type: application/json' -d '{{"payload": {{"text": "Tea at four with Ada"}}}}'
-Ctrl-C stops it.
-"""
 
 
 def _token(settings: StandaloneSettings, held: DataDir) -> tuple[Secret, Path | None]:
