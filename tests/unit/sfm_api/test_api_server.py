@@ -9,14 +9,13 @@ from functools import partial
 import anyio
 import httpx
 import pytest
+from sfm_api.server import serve_http
+from sfm_core.errors import Misconfigured
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
-
-from sfm_api.server import serve_http
-from sfm_core.errors import Misconfigured
 
 
 @dataclass
@@ -61,7 +60,7 @@ def app_with(handler: Callable[[Request], object]) -> Starlette:
     return Starlette(routes=[Route("/", handler, methods=["GET", "POST"])])
 
 
-async def hello(request: Request) -> Response:
+async def hello(_: Request) -> Response:
     return PlainTextResponse("hello")
 
 
@@ -88,7 +87,7 @@ async def test_a_taken_port_is_a_clear_fault_of_the_settings() -> None:
 async def test_a_stop_lets_a_running_request_finish() -> None:
     began, release = anyio.Event(), anyio.Event()
 
-    async def slow(request: Request) -> Response:
+    async def slow(_: Request) -> Response:
         began.set()
         await release.wait()
         return PlainTextResponse("done")
@@ -111,12 +110,13 @@ async def test_a_stop_lets_a_running_request_finish() -> None:
 async def test_a_request_that_outlives_the_drain_is_cut_with_503() -> None:
     began, cancelled = anyio.Event(), anyio.Event()
 
-    async def endless(request: Request) -> Response:
+    async def endless(_: Request) -> Response:
         began.set()
         try:
             await anyio.sleep_forever()
         finally:
             cancelled.set()
+        return PlainTextResponse("never")
 
     answers: list[httpx.Response] = []
     async with served(app_with(endless), drain_s=0.2) as server, httpx.AsyncClient() as client:
@@ -166,20 +166,24 @@ def head(size: int) -> bytes:
 
 
 async def test_an_answer_before_the_body_was_read_reaches_a_client_that_sends_it_all() -> None:
-    async with served(refusing(anyio.Event())) as server:
-        async with await anyio.connect_tcp("127.0.0.1", server.port) as client:
-            await client.send(head(16 * 65_536))
-            for _ in range(16):
-                await client.send(b"x" * 65_536)
-            assert (await client.receive()).startswith(b"HTTP/1.1 401")
+    async with (
+        served(refusing(anyio.Event())) as server,
+        await anyio.connect_tcp("127.0.0.1", server.port) as client,
+    ):
+        await client.send(head(16 * 65_536))
+        for _ in range(16):
+            await client.send(b"x" * 65_536)
+        assert (await client.receive()).startswith(b"HTTP/1.1 401")
 
 
 async def test_an_answer_before_the_body_was_read_frees_a_connection_that_stalls() -> None:
     ended = anyio.Event()
-    async with served(refusing(ended), linger_s=0.1) as server:
-        async with await anyio.connect_tcp("127.0.0.1", server.port) as client:
-            await client.send(head(8 * 1024 * 1024))
-            for _ in range(16):  # more than the queue of Hypercorn holds
-                await client.send(b"x" * 65_536)
-            assert (await client.receive()).startswith(b"HTTP/1.1 401")
-            await ended.wait()
+    async with (
+        served(refusing(ended), linger_s=0.1) as server,
+        await anyio.connect_tcp("127.0.0.1", server.port) as client,
+    ):
+        await client.send(head(8 * 1024 * 1024))
+        for _ in range(16):  # more than the queue of Hypercorn holds
+            await client.send(b"x" * 65_536)
+        assert (await client.receive()).startswith(b"HTTP/1.1 401")
+        await ended.wait()

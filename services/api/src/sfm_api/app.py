@@ -1,7 +1,13 @@
 """The ASGI application: the calls of `contract`, inside the envelope."""
 
+from dataclasses import replace
 from importlib.metadata import version
 
+from sfm_core import jsontext
+from sfm_core.errors import SfmError
+from sfm_core.factory import Runtime
+from sfm_core.runtime.api_settings import ApiSettings
+from sfm_core.runtime.metrics import PrometheusTelemetry, open_telemetry
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -16,10 +22,6 @@ from sfm_api.openapi import document, older
 from sfm_api.operations import routes
 from sfm_api.readiness import Cached
 from sfm_api.services import Services
-from sfm_core.errors import SfmError
-from sfm_core.factory import Runtime
-from sfm_core.runtime.api_settings import ApiSettings
-from sfm_core.runtime.metrics import PrometheusTelemetry, open_telemetry
 
 
 def create_app(
@@ -41,6 +43,8 @@ def create_app(
         runtime=runtime,
         readiness=Cached(runtime.readiness),
         telemetry=telemetry or open_telemetry(),
+        json=replace(jsontext.ONE, size_bytes=limits.body_bytes),
+        batch_json=replace(jsontext.BATCH, size_bytes=limits.batch_body_bytes),
         version=version("sfm-api"),
         openapi=pages.as_bytes(openapi),
         openapi_3_0=pages.as_bytes(older.as_3_0(openapi)),

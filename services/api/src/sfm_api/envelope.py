@@ -6,14 +6,14 @@ from time import perf_counter
 from typing import Final, final
 from uuid import uuid4
 
+from sfm_core.errors import SfmError
+from sfm_core.runtime.logging import in_request
+from sfm_core.runtime.metric_names import OK
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sfm_api import problems
 from sfm_api.services import Services
-from sfm_core.errors import SfmError
-from sfm_core.runtime.logging import in_request
-from sfm_core.runtime.metric_names import OK
 
 log = logging.getLogger(__name__)
 
@@ -61,12 +61,14 @@ class Envelope:
             await self._app(scope, receive, answer.send)
         except Exception as error:
             if not isinstance(error, SfmError):
-                log.exception("request.crashed")
+                log.exception(
+                    "request.crashed", extra={"method": scope["method"], "route": _route(scope)}
+                )
             if not answer.status:
                 await problems.of_error(error, scope["state"])(scope, receive, answer.send)
 
     def _note(self, scope: Scope, status: int, took_s: float) -> None:
-        route = getattr(scope.get("route"), "path", UNMATCHED)
+        route = _route(scope)
         telemetry = self._services.telemetry
         telemetry.observe("http_request_duration_seconds", took_s, route=route)
         telemetry.count(
@@ -112,3 +114,8 @@ class _Answer:
 def _request_id(headers: Headers) -> str:
     given = headers.get("x-request-id", "")
     return given if _ID.fullmatch(given) else uuid4().hex
+
+
+def _route(scope: Scope) -> str:
+    """The template of the path: bounded, without namespace or coordinate."""
+    return getattr(scope.get("route"), "path", UNMATCHED)

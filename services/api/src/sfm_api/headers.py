@@ -4,15 +4,14 @@ import re
 from hashlib import blake2b
 from typing import Any, Final
 
-from starlette.requests import Request
-
 from sfm_core.coordinates import Coordinate
 from sfm_core.errors import Fault, InvalidInput
+from sfm_core.jsontext import pointer
 from sfm_core.model import Precondition, Receipt
+from starlette.requests import Request
 
 _KEY: Final = re.compile(r"[!-~]{1,255}")
 _ETAG: Final = re.compile(r'"([1-9][0-9]{0,17})"')
-_SHOWN: Final = 64
 
 
 def namespace(request: Request[Any]) -> str:
@@ -40,7 +39,7 @@ def query(request: Request[Any], *allowed: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for name, value in request.query_params.multi_items():
         if name not in allowed:
-            faults.append(Fault(f"/{name[:_SHOWN]}", "this call has no such query parameter"))
+            faults.append(Fault(pointer("", name), "this call has no such query parameter"))
         elif name in found:
             faults.append(Fault(f"/{name}", "this query parameter is given twice"))
         found[name] = value

@@ -1,13 +1,13 @@
 """Handlers of `/v1/{ns}/memories`: decode, call, encode."""
 
+from sfm_core import decode, encode
+from sfm_core.model import Stored
 from starlette.requests import Request
 from starlette.responses import Response
 
 from sfm_api import headers, replies
 from sfm_api.body import received
 from sfm_api.state import State
-from sfm_core import decode, encode
-from sfm_core.model import Stored
 
 
 async def store(request: Request[State]) -> Response:
@@ -38,12 +38,13 @@ async def remember(request: Request[State]) -> Response:
 
 async def store_many(request: Request[State]) -> Response:
     headers.durable(request)
-    body = await received(request, decode.batch)
+    body = await received(request, decode.batch, batch=True)
     stored = await request.state["services"].runtime.remember.store_many(
         headers.namespace(request), body.value, receipt=headers.receipt(request, body.digest)
     )
     said = replies.written(stored.position, replayed=stored.replayed)
-    return await replies.large(lambda: encode.batch_stored(stored), said)
+    request_id = request.state["request_id"]
+    return await replies.large(lambda: encode.batch_stored(stored, request_id=request_id), said)
 
 
 async def get(request: Request[State]) -> Response:

@@ -80,7 +80,7 @@ class Resource:
 
 
 def _guarded(operation: Operation, credentials: Credentials, limits: Limits, gate: Gate) -> ASGIApp:
-    app = request_response(operation.handler)
+    app = request_response(operation.handler)  # type: ignore[arg-type]  # its hint knows no State
     if operation.needs is None:
         return app
     batch = operation.body is Body.BATCH

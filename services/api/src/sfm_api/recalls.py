@@ -1,12 +1,12 @@
 """Handlers of `/v1/{ns}/recall`: decode, call, encode."""
 
+from sfm_core import decode, encode
 from starlette.requests import Request
 from starlette.responses import Response
 
 from sfm_api import headers, replies
 from sfm_api.body import received
 from sfm_api.state import State
-from sfm_core import decode, encode
 
 
 async def recall(request: Request[State]) -> Response:
@@ -18,14 +18,8 @@ async def recall(request: Request[State]) -> Response:
 
 async def recall_batch(request: Request[State]) -> Response:
     headers.query(request)
-    queries = (await received(request, decode.recall_batch)).value
+    queries = (await received(request, decode.recall_batch, batch=True)).value
     found = await request.state["services"].runtime.recall.recall_many(
         headers.namespace(request), queries
     )
-    return await replies.large(
-        lambda: {
-            "results": [
-                encode.recall_result(one, query) for one, query in zip(found, queries, strict=True)
-            ]
-        }
-    )
+    return await replies.large(lambda: encode.recall_results(found, queries))

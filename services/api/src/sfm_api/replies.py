@@ -1,10 +1,10 @@
-"""Answers: JSON by orjson, and the headers that writes carry."""
+"""Answers: JSON, and the headers that writes carry."""
 
 from collections.abc import Callable, Mapping
 from typing import Final
 
 import anyio.to_thread
-import orjson
+from sfm_core import jsontext
 from starlette.responses import Response
 
 JSON: Final = "application/json"
@@ -12,7 +12,7 @@ JSON: Final = "application/json"
 
 def json(data: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     return Response(
-        orjson.dumps(data),
+        jsontext.dumps(data),
         status_code=status,
         headers=None if headers is None else dict(headers),
         media_type=JSON,
@@ -21,7 +21,7 @@ def json(data: object, status: int = 200, headers: Mapping[str, str] | None = No
 
 async def large(encode: Callable[[], object], headers: Mapping[str, str] | None = None) -> Response:
     """As `json`, with encoding and serialising done on a thread."""
-    body = await anyio.to_thread.run_sync(lambda: orjson.dumps(encode()))
+    body = await anyio.to_thread.run_sync(lambda: jsontext.dumps(encode()))
     return Response(body, headers=None if headers is None else dict(headers), media_type=JSON)
 
 

@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 
-from sfm_api.readiness import Cached
 from sfm_core.factory import Readiness, Runtime
+from sfm_core.jsontext import Limits
 from sfm_core.runtime.metrics import PrometheusTelemetry
+
+from sfm_api.readiness import Cached
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -12,6 +14,9 @@ class Services:
     runtime: Runtime
     readiness: Cached[Readiness]
     telemetry: PrometheusTelemetry
+    json: Limits
+    """Of the JSON of one call."""
+    batch_json: Limits
     version: str
     openapi: bytes
     """The OpenAPI 3.1 document, serialised."""

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any, Final
 
+from sfm_core.decode.limits import MAX_CURSOR_CHARS, MAX_PAGE, MAX_TAG_CHARS
+
 from sfm_api.openapi.schemas import KIND, TIME, Schema, integer, ref, text
 
 type Parameter = dict[str, Any]
@@ -122,12 +124,16 @@ CALLS: Final[dict[str, Call]] = {
         summary="List memories, oldest first",
         parameters=(
             query("kind", KIND, "Only this kind."),
-            query("tag", text(minLength=1, maxLength=256), "Only with this tag."),
-            query("filter", text(maxLength=65_536), "A `Filter` as JSON text."),
+            query("tag", text(minLength=1, maxLength=MAX_TAG_CHARS), "Only with this tag."),
+            query("filter", text(minLength=2, maxLength=8192), "A `Filter` as JSON text."),
             query("since", TIME, "Inclusive bound on when it happened."),
             query("until", TIME, "Exclusive bound on when it happened."),
-            query("limit", integer(1, 1000, default=100), "At most so many."),
-            query("cursor", text(maxLength=1024), "`next_cursor` of the page before."),
+            query("limit", integer(1, MAX_PAGE, default=100), "At most so many."),
+            query(
+                "cursor",
+                text(minLength=1, maxLength=MAX_CURSOR_CHARS),
+                "`next_cursor` of the page before.",
+            ),
         ),
         answers={200: answer("A page.", "Page")},
         errors=(422,),

@@ -4,11 +4,22 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from sfm_core.coordinates import MAX_AXES, NAMESPACE_PATTERN
+from sfm_core.decode.limits import (
+    MAX_BATCH_ITEMS,
+    MAX_BATCH_QUERIES,
+    MAX_NAME_CHARS,
+    MAX_PAGE,
+    MAX_QUERY_CHARS,
+    MAX_TAG_CHARS,
+    MAX_TAGS,
+    MAX_TEXT_BYTES,
+    MAX_TOP_K,
+    MAX_WEIGHT,
+)
 from sfm_core.filters import SYSTEM_FIELDS
 
 type Schema = dict[str, Any]
 
-MAX_TEXT: Final = 262_144
 MAX_POSITION: Final = 2**63 - 1
 COORDINATE_PATTERN: Final = r"^-?[0-9]{1,16}(\.[0-9]{1,16})?(,-?[0-9]{1,16}(\.[0-9]{1,16})?){0,15}$"
 """What clients should send; longer and exponent forms are read too."""
@@ -63,14 +74,16 @@ _SAID: Final[dict[str, Schema]] = {
     "payload": described(OBJECT, "The memory itself: any JSON object."),
     "kind": {**KIND, "default": "episodic"},
     "text": text(
-        maxLength=MAX_TEXT,
+        maxLength=MAX_TEXT_BYTES,
         description="What is searched; without it, all string values of the payload. "
         "At most 256 KiB of UTF-8.",
     ),
     "importance": number(default=1.0, description="On any scale; ranks within its namespace."),
-    "tags": listing(text(minLength=1, maxLength=256), maxItems=32),
-    "session": text(minLength=1, maxLength=256, description="The episode it belongs to."),
-    "source": text(minLength=1, maxLength=256, description="Who said or saw it."),
+    "tags": listing(text(minLength=1, maxLength=MAX_TAG_CHARS), maxItems=MAX_TAGS),
+    "session": text(
+        minLength=1, maxLength=MAX_NAME_CHARS, description="The episode it belongs to."
+    ),
+    "source": text(minLength=1, maxLength=MAX_NAME_CHARS, description="Who said or saw it."),
     "occurred_at": described(TIME, "When it happened, with an offset."),
     "expires_at": described(TIME, "From then on it is hidden."),
     "pinned": {**FLAG, "default": False},
@@ -101,8 +114,8 @@ _FILTER: Final[Schema] = {
 }
 
 _RECALL: Final[dict[str, Schema]] = {
-    "query": text(minLength=1, maxLength=MAX_TEXT),
-    "top_k": integer(1, 200, default=5),
+    "query": text(minLength=1, maxLength=MAX_QUERY_CHARS, pattern=r"\S"),
+    "top_k": integer(1, MAX_TOP_K, default=5),
     "mode": text(enum=["hybrid", "vector", "keyword"], default="hybrid"),
     "kind": KIND,
     "filter": ref("Filter"),
@@ -123,7 +136,7 @@ _COUNTS: Final = (
     "position",
 )  # fmt: skip
 
-_WEIGHT: Final = number(minimum=0, maximum=1e6)
+_WEIGHT: Final = number(minimum=0, maximum=MAX_WEIGHT)
 
 
 def _memory() -> Schema:
@@ -150,11 +163,11 @@ SCHEMAS: Final[dict[str, Schema]] = {
         _SAID | {"coordinate": described(COORDINATE, "Without it, one is derived.")},
         required=("payload",),
     ),
-    "BatchIn": record({"items": listing(OBJECT, minItems=1, maxItems=1000)}),
+    "BatchIn": record({"items": listing(OBJECT, minItems=1, maxItems=MAX_BATCH_ITEMS)}),
     "Stored": record(_STORED),
     "BatchStored": record(
         {
-            "results": listing(ref("BatchResult"), minItems=1, maxItems=1000),
+            "results": listing(ref("BatchResult"), minItems=1, maxItems=MAX_BATCH_ITEMS),
             "position": integer(),
         }
     ),
@@ -169,7 +182,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
     "Memory": _memory(),
     "Page": record(
         {
-            "memories": listing(ref("Memory"), maxItems=1000),
+            "memories": listing(ref("Memory"), maxItems=MAX_PAGE),
             "next_cursor": {"type": ["string", "null"]},
         }
     ),
@@ -191,7 +204,9 @@ SCHEMAS: Final[dict[str, Schema]] = {
         "description": "Of the hybrid score; scaled to sum to 1.",
     },
     "RecallIn": record(_RECALL, required=("query",)),
-    "RecallBatchIn": record({"queries": listing(ref("RecallIn"), minItems=1, maxItems=64)}),
+    "RecallBatchIn": record(
+        {"queries": listing(ref("RecallIn"), minItems=1, maxItems=MAX_BATCH_QUERIES)}
+    ),
     "Hit": {
         **record(
             {
@@ -213,13 +228,15 @@ SCHEMAS: Final[dict[str, Schema]] = {
     },
     "RecallResult": record(
         {
-            "hits": listing(ref("Hit"), maxItems=200),
+            "hits": listing(ref("Hit"), maxItems=MAX_TOP_K),
             "position": integer(description="The answer covers the log up to here."),
             "took_ms": number(minimum=0),
             "degraded": listing(text(), description="What could not take part."),
         }
     ),
-    "RecallBatchResult": record({"results": listing(ref("RecallResult"), minItems=1, maxItems=64)}),
+    "RecallBatchResult": record(
+        {"results": listing(ref("RecallResult"), minItems=1, maxItems=MAX_BATCH_QUERIES)}
+    ),
     "Stats": {
         **record({name: integer() for name in _COUNTS}),
         "additionalProperties": True,

@@ -1,0 +1,46 @@
+"""The service put together: dependencies opened, the app over them, served until told to stop."""
+
+import logging
+from typing import Final
+
+import anyio
+from sfm_core.factory import open_runtime
+from sfm_core.runtime.metrics import open_telemetry, watch_loop
+
+from sfm_api.app import create_app
+from sfm_api.server import serve_http
+from sfm_api.settings import ServiceSettings
+
+log = logging.getLogger(__name__)
+
+CUT_S: Final = 1.0
+"""Kept back from the grace period for cutting what did not drain, and for closing."""
+
+
+async def run(settings: ServiceSettings, stopping: anyio.Event) -> None:
+    """Serve until `stopping` is set, then drain and close.
+
+    Raises:
+        Misconfigured: the address is in use, the schema is another version's, a model is wrong.
+        Unavailable: PostgreSQL does not answer at the start.
+    """
+    telemetry = open_telemetry()
+    async with open_runtime(settings.core, telemetry=telemetry) as runtime:
+        info = runtime.embedder.info
+        telemetry.info(
+            "embedder_info",
+            name=info.name,
+            semantic=str(info.semantic).lower(),
+            revision=info.model_revision,
+        )
+        app = create_app(runtime, settings.http, telemetry=telemetry)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(watch_loop, telemetry)
+            await serve_http(
+                app,
+                host=settings.http.http_host,
+                port=settings.http.http_port,
+                stopping=stopping,
+                drain_s=max(0.0, settings.http.shutdown_grace_seconds - CUT_S),
+            )
+            tasks.cancel_scope.cancel()
