@@ -3,13 +3,16 @@
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
-from sfm_core.adapters.hash_embedder import HashEmbedder
+from sfm_core.adapters.embedders import ObservedEmbedder, open_embedder
 from sfm_core.adapters.inmemory import InMemoryStore
+from sfm_core.adapters.postgres.pool import open_pool
+from sfm_core.adapters.postgres.store import PostgresStore
 from sfm_core.errors import Misconfigured, Unavailable
 from sfm_core.model import Json, StoreStats, Weights
-from sfm_core.ports import ChangeFeed, Clock, Embedder, NoTelemetry, RecordStore, Telemetry
+from sfm_core.ports import ChangeFeed, Clock, NoTelemetry, RecordStore, Telemetry
 from sfm_core.recall.engine import RecallEngine, RecallPolicy
 from sfm_core.remember import Remember
 from sfm_core.runtime.clock import SystemClock
@@ -46,7 +49,7 @@ class Runtime:
     remember: Remember
     recall: RecallEngine
     records: RecordStore
-    embedder: Embedder
+    embedder: ObservedEmbedder
     clock: Clock
     tenant_rules: str
     """`enforced`, or why the database does not enforce row-level security."""
@@ -92,12 +95,14 @@ async def open_runtime(
     settings: CoreSettings,
     *,
     clock: Clock | None = None,
-    embedder: Embedder | None = None,
+    embedder: ObservedEmbedder | None = None,
+    model_cache: Path | None = None,
     telemetry: Telemetry | None = None,
 ) -> AsyncGenerator[Runtime]:
     """Open every dependency in order; close them in reverse, also when a later one fails.
 
-    `embedder` takes the place of the configured one.
+    `embedder` takes the place of the configured one; `model_cache` is where the packaged model
+    is built the first time (default: the user's cache folder).
 
     Raises:
         Misconfigured: a setting is missing, a model file is wrong, or the database's schema is
@@ -107,9 +112,16 @@ async def open_runtime(
     clock = clock or SystemClock()
     telemetry = telemetry or NoTelemetry()
     async with AsyncExitStack() as stack:
-        records, feed, tenant_rules = await _open_store(settings, clock, stack)
+        records, feed, tenant_rules = await _open_store(settings, stack)
         if embedder is None:
-            embedder = await _open_embedder(settings, stack)
+            embedder = await stack.enter_async_context(
+                open_embedder(
+                    settings.embedder,
+                    model_dir=settings.model_dir,
+                    cache_dir=model_cache or _user_cache(),
+                    telemetry=telemetry,
+                )
+            )
         recall = await stack.enter_async_context(
             RecallEngine.open(
                 records=records,
@@ -160,27 +172,34 @@ def scoring_of(settings: CoreSettings) -> Scoring:
 
 
 async def _open_store(
-    settings: CoreSettings, clock: Clock, stack: AsyncExitStack
+    settings: CoreSettings, stack: AsyncExitStack
 ) -> tuple[RecordStore, ChangeFeed, str]:
     if settings.postgres_url is None:
         raise Misconfigured("POSTGRES_URL is required (soma serve brings a PostgreSQL of its own)")
     if settings.postgres_url.value == IN_MEMORY:
-        twin = InMemoryStore(clock=clock)
+        twin = InMemoryStore()
         return twin, twin, "kept by the in-memory store"
-    from sfm_core.adapters.postgres import open_store  # noqa: PLC0415 - an extra: asyncpg
+    pool = await stack.enter_async_context(
+        open_pool(
+            settings.postgres_url.value,
+            size=settings.postgres_pool_size,
+            ssl_mode=settings.postgres_ssl_mode,
+            root_cert=_text(settings.postgres_ssl_root_cert),
+            cert=_text(settings.postgres_ssl_cert),
+            key=_text(settings.postgres_ssl_key),
+        )
+    )
+    store = PostgresStore(pool)
+    enforced = await store.rls_enforced()
+    return store, store, "enforced" if enforced else "bypassed: the role is a superuser"
 
-    store = await stack.enter_async_context(open_store(settings))
-    rules = "enforced" if store.rls_enforced else "bypassed: the role is a superuser"
-    return store, store, rules
+
+def _user_cache() -> Path:
+    return Path.home() / ".cache" / "somafractalmemory" / "models"
 
 
-async def _open_embedder(settings: CoreSettings, stack: AsyncExitStack) -> Embedder:
-    if settings.embedder == "hash":
-        return HashEmbedder()
-    from sfm_core.adapters.onnx_embedder import OnnxEmbedder, model_folder  # noqa: PLC0415
-
-    folder = await model_folder(settings.model_dir)
-    return await stack.enter_async_context(OnnxEmbedder.open(folder))
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)
 
 
 def _either[T](given: T | None, default: T) -> T:

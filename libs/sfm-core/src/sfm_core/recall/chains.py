@@ -78,16 +78,14 @@ class Chains:
         fresh = Chains()
         renumbered: I32 = np.full(keep.shape[0] + 1, NONE, dtype=np.int32)
         renumbered[:-1][keep] = np.arange(np.count_nonzero(keep), dtype=np.int32)
-        fresh._codes = dict(self._codes)  # noqa: SLF001 - same class
-        fresh._members = [  # noqa: SLF001
-            [int(renumbered[row]) for row in rows] for rows in self._members
-        ]
-        fresh._session = self._session.kept(keep)  # noqa: SLF001
-        fresh._happened = self._happened.kept(keep)  # noqa: SLF001
-        fresh._born = self._born.kept(keep)  # noqa: SLF001
-        fresh._previous = self._previous.kept(keep)  # noqa: SLF001
-        fresh._next = self._next.kept(keep)  # noqa: SLF001
-        for links in (fresh._previous, fresh._next):  # noqa: SLF001
+        fresh._codes = dict(self._codes)
+        fresh._members = [[int(renumbered[row]) for row in rows] for rows in self._members]
+        fresh._session = self._session.kept(keep)
+        fresh._happened = self._happened.kept(keep)
+        fresh._born = self._born.kept(keep)
+        fresh._previous = self._previous.kept(keep)
+        fresh._next = self._next.kept(keep)
+        for links in (fresh._previous, fresh._next):
             links.view()[:] = renumbered[links.view()]
         return fresh
 

@@ -12,7 +12,7 @@ import orjson
 
 from sfm_core.errors import DeadlineExceeded, Unavailable
 from sfm_core.lexical.analysis import Analyzer
-from sfm_core.model import F32, Hit, Memory, Mode, RecallQuery, RecallResult
+from sfm_core.model import F32, Hit, Json, Memory, Mode, RecallQuery, RecallResult
 from sfm_core.ports import ChangeFeed, Clock, Embedder, NoTelemetry, RecordStore, Telemetry
 from sfm_core.recall.rank import Plan, Ranked
 from sfm_core.recall.scans import Scans
@@ -147,7 +147,7 @@ class RecallEngine:
             self._telemetry.observe("recall_duration_seconds", took, mode=mode, outcome=outcome)
         return results
 
-    def statistics(self, namespace: str) -> Mapping[str, object]:
+    def statistics(self, namespace: str) -> Mapping[str, Json]:
         """The view's size and importance state; `loaded: False` when it is not in memory."""
         view = self._views.peek(namespace)
         if view is None:
@@ -242,7 +242,9 @@ class RecallEngine:
         self, namespace: str, entry: Entry, plans: Sequence[Plan]
     ) -> tuple[Snapshot, Sequence[Ranked], Mapping[UUID, Memory]]:
         """Ranks and rows that agree; the last try keeps what the store still has."""
-        for left in reversed(range(TRIES)):
+        tries = TRIES
+        while True:
+            tries -= 1
             snapshot, ranked = await self._scans.rank(entry, plans)
             versions = {c.id: c.version for one in ranked for c in one.candidates}
             memories = await self._fetch(namespace, versions)
@@ -250,15 +252,11 @@ class RecallEngine:
                 memory not in memories or memories[memory].version != version
                 for memory, version in versions.items()
             )
-            if not moved:
+            if not moved or not tries:
                 return snapshot, ranked, memories
-            if left:
-                await self._views.refresh()
-        return snapshot, ranked, memories
+            await self._views.refresh()
 
-    async def _fetch(
-        self, namespace: str, versions: Mapping[UUID, int]
-    ) -> Mapping[UUID, Memory]:
+    async def _fetch(self, namespace: str, versions: Mapping[UUID, int]) -> Mapping[UUID, Memory]:
         started = perf_counter()
         if versions:
             memories = await self._records.fetch(namespace, list(versions))
@@ -284,7 +282,7 @@ def _hits(ranked: Ranked, memories: Mapping[UUID, Memory]) -> tuple[Hit, ...]:
     )
 
 
-def _slab_facts(view: View) -> Mapping[str, object]:
+def _slab_facts(view: View) -> Mapping[str, Json]:
     return {
         "loaded": True,
         "rows": view.live,
@@ -295,6 +293,6 @@ def _slab_facts(view: View) -> Mapping[str, object]:
     }
 
 
-def _importance_facts(view: View) -> Mapping[str, object]:
+def _importance_facts(view: View) -> Mapping[str, Json]:
     normaliser = view.normaliser
     return {"method": normaliser.method, "quantiles": dict(normaliser.quantiles)}

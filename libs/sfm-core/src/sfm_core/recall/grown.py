@@ -24,7 +24,7 @@ class Grown[T: np.generic]:
     def nbytes(self) -> int:
         return self._array.nbytes
 
-    def append(self, value: object) -> None:
+    def append(self, value: float) -> None:
         if self._length == self._array.shape[0]:
             grown = np.zeros(max(16, 2 * self._length), dtype=self._array.dtype)
             grown[: self._length] = self._array
@@ -40,6 +40,6 @@ class Grown[T: np.generic]:
         """A new array with the cells that `keep` (len,) marks, in order."""
         values = self.view()[keep]
         fresh = Grown(self._array.dtype.type, capacity=max(1024, 2 * values.shape[0]))
-        fresh._array[: values.shape[0]] = values  # noqa: SLF001 - same class
-        fresh._length = int(values.shape[0])  # noqa: SLF001
+        fresh._array[: values.shape[0]] = values
+        fresh._length = int(values.shape[0])
         return fresh

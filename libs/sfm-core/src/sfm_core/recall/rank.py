@@ -13,7 +13,7 @@ from sfm_core.model import F32, F64, I64, Explanation, Mask, Mode, RecallQuery
 from sfm_core.recall.admit import admitted, unexpired
 from sfm_core.recall.view import Snapshot
 from sfm_core.scoring import Chain, Scored, Scoring
-from sfm_core.slab.vectors import EPSILON
+from sfm_core.slab.vectors import epsilon
 
 GRAIN: Final = 1e-6
 """Scores closer than this are ties: then importance norm, then id decide."""
@@ -73,9 +73,7 @@ def rank(snapshot: Snapshot, plans: Sequence[Plan]) -> list[Ranked]:
 
 def _cosines(snapshot: Snapshot, plans: Sequence[Plan]) -> Iterator[F32 | None]:
     wanted = [
-        plan.vector
-        for plan in plans
-        if plan.query.mode is Mode.HYBRID and plan.vector is not None
+        plan.vector for plan in plans if plan.query.mode is Mode.HYBRID and plan.vector is not None
     ]
     product = iter(snapshot.slab.scores(np.stack(wanted)) if wanted and snapshot.rows else ())
     for plan in plans:
@@ -88,14 +86,13 @@ def _ranked(snapshot: Snapshot, plan: Plan, cosines: F32 | None) -> Ranked:
     allowed = admitted(snapshot, plan.query, live)
     if not allowed.any():
         return Ranked(candidates=())
-    match plan.query.mode:
-        case Mode.VECTOR:
-            found = _by_vector(snapshot, plan, allowed)
-        case Mode.KEYWORD:
-            found = _by_keyword(snapshot, plan, allowed)
-        case Mode.HYBRID:
-            chain = snapshot.chain if live is snapshot.alive else snapshot.chain.among(live)
-            found = _hybrid(snapshot, plan, allowed, chain, cosines)
+    if plan.query.mode is Mode.VECTOR:
+        found = _by_vector(snapshot, plan, allowed)
+    elif plan.query.mode is Mode.KEYWORD:
+        found = _by_keyword(snapshot, plan, allowed)
+    else:
+        chain = snapshot.chain if live is snapshot.alive else snapshot.chain.among(live)
+        found = _hybrid(snapshot, plan, allowed, chain, cosines)
     return Ranked(candidates=_best(snapshot, plan, found))
 
 
@@ -110,6 +107,7 @@ def _by_vector(snapshot: Snapshot, plan: Plan, allowed: Mask) -> _Found:
         plan.query.top_k,
         mask=allowed & snapshot.embedded,
         factors=snapshot.norms,
+        at_least=-1.0 if plan.query.min_similarity is None else plan.query.min_similarity,
     )
     rows = _bounded(snapshot, rows, snapshot.norms[rows])
     exact = snapshot.slab.exact(rows, plan.vector)
@@ -136,21 +134,26 @@ def _hybrid(
     bm25 = _bm25(snapshot, plan)
     best_k = float(bm25.max(initial=0.0, where=allowed))
     near, best_v, error = _vector_leg(snapshot, plan, allowed, cosines)
-    k = rules.keyword_part(bm25, best=best_k).astype(near.dtype)
+    k = rules.keyword_part(bm25, best=best_k).astype(np.float32)
     rel = rules.relevance(near, k, scoring.weights)
     recency = _recency(snapshot, plan, scoring)
-    norms = snapshot.norms.astype(near.dtype)
+    norms = snapshot.norms.astype(np.float32)
     score = rules.combine(
         near,
         k,
         rules.context_part(rel, chain, scoring),
-        None if recency is None else recency.astype(near.dtype),
+        None if recency is None else recency.astype(np.float32),
         norms,
         scoring,
     )
     eligible = allowed & (score > 0.0) & _similar_enough(plan, cosines, snapshot)
     rows = _contenders(snapshot, score, eligible, plan.query.top_k, GRAIN + 4.0 * error)
-    support = rules.support((int(row) for row in rows), rel.astype(np.float32), chain)
+    support = rules.support(
+        (int(row) for row in rows),
+        rel,
+        chain,
+        margin=max(rules.MARGIN, 2.0 * error),
+    )
     exact_cosines = _exact(snapshot, plan, support.rows)
     v = rules.vector_part(exact_cosines, best=best_v, floor=plan.floor)
     kw = rules.keyword_part(bm25[support.rows], best=best_k)
@@ -188,21 +191,23 @@ def _bm25(snapshot: Snapshot, plan: Plan) -> F64:
 
 def _vector_leg(
     snapshot: Snapshot, plan: Plan, allowed: Mask, cosines: F32 | None
-) -> tuple[F32 | F64, float, float]:
+) -> tuple[F32, float, float]:
     """(scaled cosines of all rows, exact best cosine, bound on a scaled one's error)."""
     if cosines is None or plan.vector is None:
         return np.zeros(snapshot.rows, dtype=np.float32), -1.0, 0.0
+    error = epsilon(snapshot.slab.dim)
     if not snapshot.embedded.all():
         cosines = np.where(snapshot.embedded, cosines, np.float32(-1.0))
     top = float(cosines.max(initial=-1.0, where=allowed))
-    leaders = np.flatnonzero(allowed & snapshot.embedded & (cosines >= top - 2.0 * EPSILON))
+    leaders = np.flatnonzero(allowed & snapshot.embedded & (cosines >= top - 2.0 * error))
     best = float(snapshot.slab.exact(leaders[:MAX_TIES], plan.vector).max(initial=-1.0))
     spread = best - plan.floor
     if spread > FLAT:
         scaled = rules.vector_part(cosines, best=best, floor=plan.floor)
-        return scaled, best, 2.0 * EPSILON / spread
+        return scaled, best, 2.0 * error / spread
     exact = _exact(snapshot, plan, np.arange(snapshot.rows))
-    return rules.vector_part(exact, best=best, floor=plan.floor), best, GRAIN
+    finer = rules.vector_part(exact, best=best, floor=plan.floor)
+    return finer.astype(np.float32), best, GRAIN
 
 
 def _exact(snapshot: Snapshot, plan: Plan, rows: I64) -> F64:
@@ -223,7 +228,7 @@ def _similar_enough(plan: Plan, cosines: F32 | None, snapshot: Snapshot) -> Mask
     least = plan.query.min_similarity
     if least is None or cosines is None:
         return np.ones(snapshot.rows, dtype=np.bool_)
-    return cosines >= least - EPSILON
+    return cosines >= least - epsilon(snapshot.slab.dim)
 
 
 # -- choosing ----------------------------------------------------------------------------------
@@ -245,7 +250,7 @@ def _bounded(snapshot: Snapshot, rows: I64, score: F32 | F64) -> I64:
     if rows.shape[0] <= MAX_TIES:
         return rows
     coarse = np.round(score.astype(np.float64), 4)
-    ids = np.array([snapshot.ids[row].hex for row in rows])
+    ids = np.array([snapshot.ids[int(row)].hex for row in rows])
     order = np.lexsort((ids, -snapshot.norms[rows], -coarse))[:MAX_TIES]
     return np.sort(rows[order])
 
@@ -269,7 +274,7 @@ def _best(snapshot: Snapshot, plan: Plan, found: _Found) -> list[Candidate]:
         key=lambda i: (
             -round(found.scored[i].score / GRAIN),
             -float(norms[found.rows[i]]),
-            snapshot.ids[found.rows[i]].bytes,
+            snapshot.ids[int(found.rows[i])].bytes,
         )
     )
     return [_candidate(snapshot, plan, found, i) for i in keep[: query.top_k]]

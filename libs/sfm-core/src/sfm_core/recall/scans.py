@@ -36,17 +36,13 @@ class Scans:
     once over all views.
     """
 
-    def __init__(
-        self, tasks: anyio.abc.TaskGroup, *, threads: int, telemetry: Telemetry
-    ) -> None:
+    def __init__(self, tasks: anyio.abc.TaskGroup, *, threads: int, telemetry: Telemetry) -> None:
         self._tasks = tasks
         self._limiter = anyio.CapacityLimiter(threads)
         self._telemetry = telemetry
         self._waiting: dict[Entry, list[_Job]] = {}
 
-    async def rank(
-        self, entry: Entry, plans: Sequence[Plan]
-    ) -> tuple[Snapshot, Sequence[Ranked]]:
+    async def rank(self, entry: Entry, plans: Sequence[Plan]) -> tuple[Snapshot, Sequence[Ranked]]:
         """Rank each plan over the view as it is now or later; the snapshot that was used."""
         job = _Job(plans)
         waiting = self._waiting.get(entry)

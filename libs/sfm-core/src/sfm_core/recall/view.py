@@ -52,6 +52,11 @@ class Snapshot:
     """Shape (rows, width), padded with NaN."""
     position: int
 
+    def ages_s(self, now: datetime) -> F64:
+        """Seconds from when each row happened to `now`, shape (rows,)."""
+        happened = self.columns.happened_at(self.rows)
+        return (microseconds(now) - happened).astype(np.float64) / 1e6
+
 
 class View:
     """The rows of one namespace, append-only: an update kills the old row and adds a new one.
@@ -237,7 +242,7 @@ class View:
         """Everything but the vector; vectors are appended together at the end of `apply`."""
         number = len(self._ids)
         self._ids.append(row.id)
-        self._alive.append(True)  # noqa: FBT003
+        self._alive.append(True)
         self._embedded.append(row.vector is not None)
         self._importance.append(row.importance)
         self._versions.append(row.version)

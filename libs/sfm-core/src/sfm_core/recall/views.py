@@ -98,7 +98,7 @@ class Views:
                 poll_s=poll_s,
                 telemetry=telemetry,
             )
-            tasks.start_soon(views._follow)  # noqa: SLF001 - own method
+            tasks.start_soon(views._follow)
             yield views
             tasks.cancel_scope.cancel()
 
