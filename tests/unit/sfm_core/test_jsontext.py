@@ -21,6 +21,7 @@ from sfm_core.jsontext import (
     faults_in,
     loads,
     pointer,
+    values,
 )
 
 STRINGS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12)
@@ -324,3 +325,26 @@ def test_pointers_stay_short_and_printable() -> None:
     assert pointer("", "größe") == "/größe"
     assert pointer("", "a\nb\0") == "/a\\u000ab\\u0000"
     assert len(pointer("", "k" * 10_000)) < 70
+
+
+WILD = st.recursive(
+    SCALARS | st.floats() | st.integers() | st.text(max_size=3) | st.binary(max_size=2),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.text(max_size=3) | st.integers(), inner, max_size=4)
+        | st.lists(inner, max_size=3).map(tuple)
+    ),
+    max_leaves=12,
+)
+
+
+@given(value=WILD, depth=st.integers(1, 4), keys=st.integers(0, 6), elements=st.integers(1, 9))
+def test_the_quick_look_and_the_judge_give_the_same_verdict(
+    value: object, depth: int, keys: int, elements: int
+) -> None:
+    limits = Limits(depth=depth, keys=keys, elements=elements)
+    judge = values.Judge(limits)
+    judge.value(value, "", 1)
+    assert faults_in(value, limits=limits) == judge.faults
+    if values._is_clean(value, limits):
+        assert judge.faults == []

@@ -102,7 +102,10 @@ def stored(done: Stored) -> Document:
 
 
 def batch_stored(done: BatchStored, *, request_id: str = "") -> Document:
-    """One result per item, with the status that the item alone would have got."""
+    """One result per item, with the status that the item alone would have got.
+
+    `index` is the item's place in the batch here, not "done" or "pending" as in `stored`.
+    """
     return {
         "results": [_item(i, result, request_id) for i, result in enumerate(done.results)],
         "position": done.position,
@@ -197,7 +200,8 @@ def _item(index: int, result: Stored | SfmError, request_id: str) -> Document:
         if not request_id:
             del error["request_id"]
         return {"index": index, "status": WIRE[result.kind].http, "error": error}
-    return {"index": index, "status": 201 if result.created else 200, **stored(result)}
+    status = 201 if result.created else 200
+    return stored(result) | {"index": index, "status": status}
 
 
 def _maybe(at: datetime | None) -> str | None:
