@@ -63,7 +63,7 @@ gen: .venv/.ready-dev ## Write the generated files anew
 bench: bench-slab bench-quality bench-service ## Every benchmark; each prints a table
 
 bench-quality: .venv/.ready-bench ## How well recall finds the evidence, with an ablation per leg
-	$(PY) -m benchmarks.quality $(A)
+	$(PY) -m benchmarks.recall_quality $(A)
 
 bench-slab: .venv/.ready-bench ## Exact vector search beside FAISS, usearch and plain NumPy
 	$(PY) -m benchmarks.slab $(A)

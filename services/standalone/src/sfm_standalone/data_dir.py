@@ -4,6 +4,7 @@ lock          flock: let go by the system when its holder ends, however that com
 serve.json    who serves from here: pid, URL, where the token lies; for the command line
 token         the API token, when none is given by the environment (0600)
 postgres/     the embedded PostgreSQL
+models/       the packaged model, built at the first start
 """
 
 import fcntl

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import Final, TextIO
 
@@ -24,6 +25,7 @@ from sfm_standalone.wiring import open_app
 
 log = logging.getLogger(__name__)
 
+SERVICE: Final = "standalone"
 _CLOSING_S: Final = 30.0
 """What closing everything may take after the last request was answered or cut."""
 
@@ -44,7 +46,7 @@ async def serve(
         with _unwrapped(), DataDir.held(settings.data_dir) as held:
             await run_until_stopped(partial(_run, settings, held, out), grace_s=grace_s)
     except DrainTimeout as error:
-        log.warning("serve.cut", extra={"reason": error.detail})
+        log.warning("service.cut", extra={"service": SERVICE, "reason": error.detail})
     except SfmError as error:
         err.write(f"soma serve: {error.detail}\n")
         return 1
@@ -61,6 +63,7 @@ async def _run(
         anyio.create_task_group() as tasks,
     ):
         tasks.start_soon(watch_loop, telemetry)
+        tasks.start_soon(_tell_of_stopping, stopping, http.shutdown_grace_seconds)
         serving = partial(
             serve_http,
             app,
@@ -73,10 +76,16 @@ async def _run(
             port = await http_task.start(serving)
             url = f"http://{_reachable(http.http_host)}:{port}"
             held.announce(url, token_file)
+            log.info("service.started", extra={"service": SERVICE, "version": version("sfm-api")})
             out.write(banner(url, token_file, held.path))
             out.flush()
         tasks.cancel_scope.cancel()
-    log.info("serve.stopped")
+    log.info("service.stopped", extra={"service": SERVICE})
+
+
+async def _tell_of_stopping(stopping: anyio.Event, grace_s: float) -> None:
+    await stopping.wait()
+    log.info("service.stopping", extra={"service": SERVICE, "grace_s": grace_s})
 
 
 def _token(settings: StandaloneSettings, held: DataDir) -> tuple[Secret, Path | None]:

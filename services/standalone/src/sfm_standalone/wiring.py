@@ -4,11 +4,12 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from sfm_api.app import create_app
 from sfm_core.adapters.postgres.migrate import migrate
 from sfm_core.errors import Misconfigured
-from sfm_core.factory import open_runtime
+from sfm_core.factory import IN_MEMORY, open_runtime
 from sfm_core.runtime.api_settings import ApiSettings
 from sfm_core.runtime.core_settings import CoreSettings
 from sfm_core.runtime.metrics import PrometheusTelemetry, open_telemetry
@@ -17,6 +18,9 @@ from starlette.applications import Starlette
 
 from sfm_standalone.postgres import EmbeddedPostgres
 from sfm_standalone.settings import StandaloneSettings
+
+MODELS: Final = "models"
+"""Folder in the data directory in which the packaged model is built at the first start."""
 
 
 @asynccontextmanager
@@ -30,7 +34,8 @@ async def open_core(settings: CoreSettings, data_dir: Path) -> AsyncGenerator[Co
         Unavailable: PostgreSQL does not answer.
     """
     if settings.postgres_url is not None:
-        await _migrate(settings)
+        if settings.postgres_url.value != IN_MEMORY:
+            await _migrate(settings)
         yield settings
         return
     async with EmbeddedPostgres.open(data_dir) as server:
@@ -47,7 +52,7 @@ async def open_app(
     telemetry = open_telemetry()
     async with (
         open_core(settings.core, data_dir) as core,
-        open_runtime(core, telemetry=telemetry) as runtime,
+        open_runtime(core, model_cache=data_dir / MODELS, telemetry=telemetry) as runtime,
     ):
         api = ApiSettings.of(settings.http, token)
         yield create_app(runtime, api, telemetry=telemetry), telemetry
