@@ -53,6 +53,9 @@ WORDS = [
 TOKENS = (16, 64, 256)
 PAIRS_PER_CONVERSATION = 2000
 TEXTS_PER_CONVERSATION = 150
+OTHER = "question, turn of another conversation"
+SAME = "question, turn of its conversation"
+TURNS = "two turns of a conversation"
 
 
 def text_of(tokens: int, salt: int) -> str:
@@ -106,18 +109,30 @@ def _sample(texts: Sequence[str]) -> list[str]:
 
 
 def floors(encode: Encode, data: list[tuple[list[str], list[str]]]) -> dict[str, F32]:
-    """Cosines of random pairs within a conversation: turn with turn, question with turn."""
+    """Cosines of random pairs.
+
+    The first kind is the floor: a question and a turn of *another* conversation have nothing to
+    do with each other. Turns of one conversation share speakers, topics and manner.
+    """
     rng = np.random.default_rng(0)
-    found: dict[str, list[F32]] = {"turn with turn": [], "question with turn": []}
-    for turns, asked in data:
-        rows = np.array([encode(text) for text in turns])
-        questions = np.array([encode(text) for text in asked])
-        i, j = rng.integers(0, len(rows), (2, PAIRS_PER_CONVERSATION))
-        q = rng.integers(0, len(questions), PAIRS_PER_CONVERSATION)
-        cosines = (rows[i] * rows[j]).sum(axis=1)
-        found["turn with turn"].append(cosines[i != j])
-        found["question with turn"].append((questions[q] * rows[j]).sum(axis=1))
+    vectors = [
+        (np.array([encode(text) for text in turns]), np.array([encode(text) for text in asked]))
+        for turns, asked in data
+    ]
+    found: dict[str, list[F32]] = {OTHER: [], SAME: [], TURNS: []}
+    for at, (rows, questions) in enumerate(vectors):
+        others, _ = vectors[(at + 1) % len(vectors)]
+        found[OTHER].append(_random_pairs(rng, questions, others))
+        found[SAME].append(_random_pairs(rng, questions, rows))
+        found[TURNS].append(_random_pairs(rng, rows, rows))
     return {name: np.concatenate(parts) for name, parts in found.items()}
+
+
+def _random_pairs(rng: np.random.Generator, left: F32, right: F32) -> F32:
+    i = rng.integers(0, len(left), PAIRS_PER_CONVERSATION)
+    j = rng.integers(0, len(right), PAIRS_PER_CONVERSATION)
+    cosines: F32 = (left[i] * right[j]).sum(axis=1)
+    return cosines if left is not right else cosines[i != j]
 
 
 def main() -> None:

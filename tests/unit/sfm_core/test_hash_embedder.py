@@ -81,7 +81,7 @@ def test_a_shared_word_in_a_script_without_spaces_is_found() -> None:
 
 def test_unrelated_texts_are_near_the_floor() -> None:
     cosines = [a @ b for a, b in combinations(hash_vectors(UNRELATED), 2)]
-    assert abs(np.mean(cosines)) < HASH_FLOOR
+    assert abs(np.mean(cosines) - HASH_FLOOR) < 0.1
     assert max(cosines) < 0.4
 
 

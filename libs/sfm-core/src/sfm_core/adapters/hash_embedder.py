@@ -10,9 +10,9 @@ from sfm_core.errors import Misconfigured
 from sfm_core.hashing import HASH_REVISION, hash_vectors
 from sfm_core.model import F32, EmbedderInfo
 
-HASH_FLOOR: Final = 0.14
-"""Mean cosine of random pairs of different turns of LoCoMo conversations (speaker: text); the
-75th percentile is 0.21. Measured by `benchmarks/embedder.py`."""
+HASH_FLOOR: Final = 0.04
+"""Mean cosine of LoCoMo questions with random turns of another conversation; the 75th percentile
+is 0.08. Measured by `benchmarks/embedder.py` (ADR 024)."""
 
 _INLINE_CHARS: Final = 2_000
 """Up to this many characters in all (about 2 ms of work) a thread costs more than it frees."""
