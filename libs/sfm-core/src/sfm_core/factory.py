@@ -1,8 +1,9 @@
 """Where ports meet adapters: an open runtime for a service, or a facade for a program."""
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import fields
+from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
@@ -10,84 +11,47 @@ from sfm_core.adapters.embedders import ObservedEmbedder, open_embedder
 from sfm_core.adapters.inmemory import InMemoryStore
 from sfm_core.adapters.postgres.pool import open_pool
 from sfm_core.adapters.postgres.store import PostgresStore
-from sfm_core.errors import Misconfigured, Unavailable
-from sfm_core.model import Json, StoreStats, Weights
+from sfm_core.assembled import Runtime
+from sfm_core.errors import Misconfigured
+from sfm_core.model import Weights
 from sfm_core.ports import ChangeFeed, Clock, NoTelemetry, RecordStore, Telemetry
 from sfm_core.recall.engine import RecallEngine, RecallPolicy
 from sfm_core.remember import Remember
 from sfm_core.runtime.clock import SystemClock
 from sfm_core.runtime.core_settings import CoreSettings
+from sfm_core.runtime.secret import Secret
 from sfm_core.scoring import Scoring
+from sfm_core.system import MemorySystem
 
 IN_MEMORY: Final = "memory://"
 """As `postgres_url`: the in-memory twin, for tests and trials; nothing survives the process."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dependency:
-    """One thing the process rests on, as `/readyz` reports it."""
+class MemoryMode(StrEnum):
+    """How a memory system is built; there is one way."""
 
-    name: str
-    ok: bool
-    required: bool
-    detail: str = ""
+    EVENTED_ENTERPRISE = "evented_enterprise"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Readiness:
-    dependencies: Sequence[Dependency]
+def create_memory_system(
+    mode: MemoryMode | str,
+    namespace: str,
+    config: CoreSettings | Mapping[str, object] | None = None,
+) -> MemorySystem:
+    """The facade over one namespace; open it with `async with`.
 
-    @property
-    def ready(self) -> bool:
-        return all(one.ok for one in self.dependencies if one.required)
+    `config` is a `CoreSettings` or a mapping of its fields, e.g. `{"postgres_url": "postgresql://…"}`;
+    `postgres_url` may be `memory://` for a trial that nothing survives.
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Runtime:
-    """The use-cases over open adapters; valid inside `open_runtime`."""
-
-    remember: Remember
-    recall: RecallEngine
-    records: RecordStore
-    embedder: ObservedEmbedder
-    clock: Clock
-    tenant_rules: str
-    """`enforced`, or why the database does not enforce row-level security."""
-
-    async def stats(self, namespace: str) -> dict[str, Json]:
-        """Counts of the namespace, state of its view, and the embedder in use; JSON-ready.
-
-        Raises:
-            Unavailable: the store does not answer.
-        """
-        counts = await self.records.stats(namespace)
-        facts = self.recall.statistics(namespace)
-        return {**_counts(counts), **facts, "embedder": self._embedder_facts()}
-
-    async def readiness(self) -> Readiness:
-        """Ask every dependency once."""
-        try:
-            await self.records.ping()
-        except Unavailable as error:
-            store = Dependency(name="postgres", ok=False, required=True, detail=error.detail)
-        else:
-            detail = f"row-level security {self.tenant_rules}"
-            store = Dependency(name="postgres", ok=True, required=True, detail=detail)
-        info = self.embedder.info
-        kind = "semantic" if info.semantic else "words and characters only, not meaning"
-        embedder = Dependency(
-            name="embedder", ok=True, required=True, detail=f"{info.name} ({kind})"
-        )
-        return Readiness(dependencies=(store, embedder))
-
-    def _embedder_facts(self) -> dict[str, Json]:
-        info = self.embedder.info
-        return {
-            "name": info.name,
-            "model_revision": info.model_revision,
-            "dim": info.dim,
-            "semantic": info.semantic,
-        }
+    Raises:
+        Misconfigured: another mode than `EVENTED_ENTERPRISE`, or an unknown field: before
+            anything is opened.
+        InvalidInput: the namespace's name.
+    """
+    if mode not in tuple(MemoryMode):
+        raise Misconfigured(f"mode is {MemoryMode.EVENTED_ENTERPRISE.value}, the only one")
+    settings = config if isinstance(config, CoreSettings) else _settings(config or {})
+    return MemorySystem(namespace, open_runtime(settings))
 
 
 @asynccontextmanager
@@ -206,5 +170,12 @@ def _either[T](given: T | None, default: T) -> T:
     return default if given is None else given
 
 
-def _counts(stats: StoreStats) -> Mapping[str, Json]:
-    return {name: getattr(stats, name) for name in StoreStats.__dataclass_fields__}
+def _settings(config: Mapping[str, object]) -> CoreSettings:
+    known = {field.name for field in fields(CoreSettings)}
+    unknown = sorted(set(config) - known)
+    if unknown:
+        raise Misconfigured(f"config has unknown fields: {', '.join(unknown)}")
+    given = dict(config)
+    if isinstance(given.get("postgres_url"), str):
+        given["postgres_url"] = Secret(str(given["postgres_url"]))
+    return CoreSettings(**given)  # type: ignore[arg-type]  # a caller's mapping

@@ -280,7 +280,10 @@ def test_a_memory_without_a_vector_yet_is_found_by_its_words() -> None:
 
 def test_min_score_and_min_similarity_give_an_honest_empty_answer() -> None:
     view = a_view([a_row(n) for n in range(30)])
-    assert rank(view.snapshot(), [a_plan(min_score=1.0, mode=Mode.VECTOR, seed=999)])[0].candidates == ()
+    assert (
+        rank(view.snapshot(), [a_plan(min_score=1.0, mode=Mode.VECTOR, seed=999)])[0].candidates
+        == ()
+    )
     for mode in (Mode.VECTOR, Mode.HYBRID):
         [ranked] = rank(view.snapshot(), [a_plan(mode=mode, min_similarity=0.2, top_k=30)])
         assert ranked.candidates

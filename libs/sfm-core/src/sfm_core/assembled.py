@@ -1,0 +1,82 @@
+"""What an open process has at hand: the use-cases over their adapters."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sfm_core.adapters.embedders import ObservedEmbedder
+from sfm_core.errors import Unavailable
+from sfm_core.model import Json, StoreStats
+from sfm_core.ports import Clock, RecordStore
+from sfm_core.recall.engine import RecallEngine
+from sfm_core.remember import Remember
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dependency:
+    """One thing the process rests on, as `/readyz` reports it."""
+
+    name: str
+    ok: bool
+    required: bool
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Readiness:
+    dependencies: Sequence[Dependency]
+
+    @property
+    def ready(self) -> bool:
+        return all(one.ok for one in self.dependencies if one.required)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runtime:
+    """The use-cases over open adapters; valid inside `open_runtime`."""
+
+    remember: Remember
+    recall: RecallEngine
+    records: RecordStore
+    embedder: ObservedEmbedder
+    clock: Clock
+    tenant_rules: str
+    """`enforced`, or why the database does not enforce row-level security."""
+
+    async def stats(self, namespace: str) -> dict[str, Json]:
+        """Counts of the namespace, state of its view, and the embedder in use; JSON-ready.
+
+        Raises:
+            Unavailable: the store does not answer.
+        """
+        counts = await self.records.stats(namespace)
+        facts = self.recall.statistics(namespace)
+        return {**_counts(counts), **facts, "embedder": self._embedder_facts()}
+
+    async def readiness(self) -> Readiness:
+        """Ask every dependency once."""
+        try:
+            await self.records.ping()
+        except Unavailable as error:
+            store = Dependency(name="postgres", ok=False, required=True, detail=error.detail)
+        else:
+            detail = f"row-level security {self.tenant_rules}"
+            store = Dependency(name="postgres", ok=True, required=True, detail=detail)
+        info = self.embedder.info
+        kind = "semantic" if info.semantic else "words and characters only, not meaning"
+        embedder = Dependency(
+            name="embedder", ok=True, required=True, detail=f"{info.name} ({kind})"
+        )
+        return Readiness(dependencies=(store, embedder))
+
+    def _embedder_facts(self) -> dict[str, Json]:
+        info = self.embedder.info
+        return {
+            "name": info.name,
+            "model_revision": info.model_revision,
+            "dim": info.dim,
+            "semantic": info.semantic,
+        }
+
+
+def _counts(stats: StoreStats) -> Mapping[str, Json]:
+    return {name: getattr(stats, name) for name in StoreStats.__dataclass_fields__}
