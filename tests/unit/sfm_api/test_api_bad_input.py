@@ -129,7 +129,7 @@ async def test_a_fault_in_an_item_of_a_batch_is_that_items_answer(
         assert await runtime.records.namespaces() == []
     [result] = answer.json()["results"]
     assert result["status"] == 422
-    assert path in [error["path"] for error in result["error"]["errors"]]
+    assert f"/items/0{path}" in [error["path"] for error in result["error"]["errors"]]
 
 
 async def test_every_fault_is_reported_at_once() -> None:
@@ -181,7 +181,7 @@ async def test_a_coordinate_that_is_none_is_refused_in_the_path(method: str, tex
 @pytest.mark.parametrize(
     "url",
     ["/v1/acme/memories/1%2F2", "/v1/acme/memories/../../x", "/v1/acme/memories/", "/v1/acme",
-     "/v1/acme/memories/1/", "/nowhere", "/v1", "/v1/", "//", "/V1/acme/memories",
+     "/v1/acme/memories/1/", "/nowhere", "/v1", "/v1/", "/V1/acme/memories",
      "/v1/acme/memories:other", "/docs/", "/docs/../app.py", "/docs/%2e%2e%2fapp.py",
      "/healthz/"],
 )  # fmt: skip
@@ -200,12 +200,19 @@ async def test_a_name_that_is_no_namespace_is_refused(call: tuple[str, str], nam
         await refused(runtime, answer, 422, "/namespace")
 
 
-@pytest.mark.parametrize("call", [*ALL, *(("GET", url) for url in OPEN)], ids="{0[1]}".format)
+@pytest.mark.parametrize("call", ALL, ids="{0[0]} {0[1]}".format)
 async def test_an_unknown_query_parameter_is_refused(call: tuple[str, str]) -> None:
     method, url = call
     async with twin_runtime() as runtime, running(runtime=runtime) as client:
         answer = await client.request(method, f"{url}?verbose=1", json=VALID.get(url))
         await refused(runtime, answer, 422, "/verbose")
+
+
+@pytest.mark.parametrize("url", OPEN)
+async def test_probes_and_pages_do_not_mind_a_query(url: str) -> None:
+    async with running() as client:
+        answer = await client.get(f"{url}?nocache=1")
+    assert answer.status_code == 200
 
 
 @pytest.mark.parametrize("call", [PUT, REMEMBER, BATCH], ids="{0[0]} {0[1]}".format)

@@ -62,7 +62,7 @@ async def test_one_bad_item_of_a_batch_does_not_fail_the_others() -> None:
     assert answer.status_code == 200
     assert [result["index"] for result in results] == [0, 1, 2, 3]
     assert [result["status"] for result in results] == [201, 422, 201, 422]
-    assert results[1]["error"]["errors"][0]["path"] == "/payload"
+    assert results[1]["error"]["errors"][0]["path"] == "/items/1/payload"
     assert answer.json()["position"] == int(answer.headers["sfm-position"])
     assert [memory["coordinate"] for memory in listed.json()["memories"]] == [[1], [3]]
 

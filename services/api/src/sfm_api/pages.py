@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, Response
 from swagger_ui_bundle import swagger_ui_path
 
-from sfm_api import headers, replies
+from sfm_api import replies
 from sfm_api.state import State
 
 _NAME: Final = "SomaFractalMemory"
@@ -64,7 +64,6 @@ _START: Final = """SwaggerUIBundle({
 
 
 async def about(request: Request[State]) -> Response:
-    headers.query(request)
     version = request.state["services"].version
     accepted = request.headers.get("accept", "")
     if "text/html" in accepted:
@@ -74,12 +73,11 @@ async def about(request: Request[State]) -> Response:
 
 
 async def openapi(request: Request[State]) -> Response:
-    headers.query(request)
     return Response(request.state["services"].openapi, media_type=replies.JSON)
 
 
 async def docs(request: Request[State]) -> Response:
-    headers.query(request)
+    del request
     return HTMLResponse(_DOCS, headers={"Content-Security-Policy": _DOCS_POLICY})
 
 

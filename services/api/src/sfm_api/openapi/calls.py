@@ -118,6 +118,7 @@ CALLS: Final[dict[str, Call]] = {
             201: answer("Stored.", "Stored", _WRITTEN),
             202: answer("Durable; not in the vector index yet.", "Stored", _WRITTEN),
         },
+        errors=(409,),
     ),
     "listMemories": Call(
         tag="memories",
@@ -147,6 +148,7 @@ CALLS: Final[dict[str, Call]] = {
         body="BatchIn",
         example={"items": [_TEA]},
         answers={200: answer("A result for each item, in order.", "BatchStored", _BATCH)},
+        errors=(409,),
     ),
     "recall": Call(
         tag="recall",

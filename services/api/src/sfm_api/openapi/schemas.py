@@ -173,8 +173,12 @@ SCHEMAS: Final[dict[str, Schema]] = {
     ),
     "BatchResult": {
         **record(
-            {"index": integer(0, 999), "status": integer(100, 599), "error": ref("Problem")}
-            | _STORED,
+            _STORED
+            | {
+                "index": integer(0, MAX_BATCH_ITEMS - 1, description="Place of the item."),
+                "status": integer(200, 599, description="What the item alone would have got."),
+                "error": ref("Problem"),
+            },
             required=("index", "status"),
         ),
         "description": "A stored item, or the problem that kept it from being stored.",
