@@ -1,8 +1,11 @@
+import ast
 import io
 import json
 import logging
+import re
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, NoReturn
 
 import anyio
@@ -141,3 +144,30 @@ def test_less_severe_lines_are_left_out() -> None:
         root.handlers[:] = before
         root.setLevel(level)
     assert [line["event"] for line in lines(stream)] == ["is.written"]
+
+
+# --- the list of events ---------------------------------------------------------------------
+
+ROOT = Path(__file__).parents[3]
+METHODS = ("debug", "info", "warning", "error", "exception", "critical")
+
+
+def written() -> Iterator[tuple[str, str]]:
+    """(where, event) of every log call of the product."""
+    for source in [*ROOT.glob("libs/*/src/**/*.py"), *ROOT.glob("services/*/src/**/*.py")]:
+        for node in ast.walk(ast.parse(source.read_text("utf-8"))):
+            match node:
+                case ast.Call(
+                    func=ast.Attribute(value=ast.Name(id="log" | "_LOG" | "_log"), attr=attr),
+                    args=[ast.Constant(value=str(event)), *_],
+                ) if attr in METHODS:
+                    yield str(source.relative_to(ROOT)), event
+
+
+def test_every_event_of_the_code_is_in_the_document_and_well_named() -> None:
+    text = (ROOT / "docs" / "operations.md").read_text("utf-8")
+    listed = set(re.findall(r"^\| `([a-z_]+\.[a-z_]+)` \|", text, re.MULTILINE))
+    calls = list(written())
+    assert calls
+    assert [call for call in calls if call[1] not in listed] == []
+    assert [call for call in calls if not re.fullmatch(r"[a-z_]+\.[a-z_]+", call[1])] == []

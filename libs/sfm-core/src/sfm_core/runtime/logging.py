@@ -29,7 +29,7 @@ from sfm_core.runtime.secret import MASK
 REQUEST_ID: Final[ContextVar[str | None]] = ContextVar("sfm_request_id", default=None)
 TRACE_ID: Final[ContextVar[str | None]] = ContextVar("sfm_trace_id", default=None)
 
-_OWN: Final = ("sfm_", "__main__")
+_OWN: Final = ("sfm_", "sfm.", "__main__")
 _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _MASKED: Final = frozenset(
     [
