@@ -156,6 +156,8 @@ class Written:
     created_at: datetime
     changed: bool = True
     """False: an idempotent delete of what was already deleted, or a `Keep`."""
+    replayed: bool = False
+    """Set by the use-cases: a receipt's first outcome, nothing was written now."""
 
     @property
     def created(self) -> bool:

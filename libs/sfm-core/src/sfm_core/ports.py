@@ -52,7 +52,12 @@ class RecordStore(Protocol):
     """The truth: memories, vectors, log and receipts."""
 
     async def apply(
-        self, namespace: str, writes: Sequence[Write], *, receipt: Receipt | None = None
+        self,
+        namespace: str,
+        writes: Sequence[Write],
+        *,
+        receipt: Receipt | None = None,
+        all_or_none: bool = False,
     ) -> Applied:
         """Make the writes in one transaction; durable when this returns.
 
@@ -71,6 +76,9 @@ class RecordStore(Protocol):
         outcomes are given back with `replayed=True`. Two calls at once with the same key: one
         writes, the other waits for it and replays. Receipts of calls that failed as a whole
         (raised, or every write failed) are not kept.
+
+        With `all_or_none`, one write that fails undoes the others and the receipt; the outcomes
+        are those that would have been.
 
         Raises:
             KeyReused: the key is known with another fingerprint.
@@ -97,8 +105,10 @@ class RecordStore(Protocol):
         """The version of the memory or tombstone there; 0 when never stored."""
         ...
 
-    async def by_content(self, namespace: str, content_key: int) -> Memory | None:
-        """The live memory that was remembered with this content key, the oldest if several."""
+    async def by_content(
+        self, namespace: str, content_keys: Collection[int]
+    ) -> Mapping[int, Memory]:
+        """The live memories that were stored with these content keys, the oldest if several."""
         ...
 
     async def list(self, namespace: str, query: ListQuery, *, now: datetime) -> Page:

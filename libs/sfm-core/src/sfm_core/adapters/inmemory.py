@@ -27,7 +27,7 @@ from sfm_core.adapters.write_rules import (
     refusal,
 )
 from sfm_core.coordinates import Coordinate, memory_id
-from sfm_core.errors import KeyReused
+from sfm_core.errors import KeyReused, SfmError
 from sfm_core.model import (
     Applied,
     Changes,
@@ -46,7 +46,6 @@ from sfm_core.model import (
     ViewRow,
     Write,
     WriteOutcome,
-    Written,
 )
 
 _PAGE: Final = 500
@@ -60,6 +59,9 @@ class _Namespace:
     """(xid, sample) in log order."""
     receipts: dict[str, tuple[bytes, tuple[WriteOutcome, ...]]] = field(default_factory=dict)
     position: int = 0
+
+    def copied(self) -> "_Namespace":
+        return _Namespace(dict(self.rows), list(self.samples), dict(self.receipts), self.position)
 
     def live(self) -> list[Row]:
         return [row for row in self.rows.values() if row.live]
@@ -82,7 +84,12 @@ class InMemoryStore:
         self._last = datetime(1970, 1, 1, tzinfo=UTC)
 
     async def apply(
-        self, namespace: str, writes: Sequence[Write], *, receipt: Receipt | None = None
+        self,
+        namespace: str,
+        writes: Sequence[Write],
+        *,
+        receipt: Receipt | None = None,
+        all_or_none: bool = False,
     ) -> Applied:
         await anyio.lowlevel.checkpoint()
         payloads = payload_texts(writes)
@@ -94,7 +101,7 @@ class InMemoryStore:
                     "this idempotency key came with another request", path="/idempotency-key"
                 )
             return Applied(outcomes=before, replayed=True)
-        space = self._spaces.setdefault(namespace, _Namespace())
+        space = space.copied()
         found: dict[int, WriteOutcome] = {}
         for wave in in_waves(writes):
             # As in the real store: within a wave the upserts come before the deletes.
@@ -102,7 +109,11 @@ class InMemoryStore:
                 found[index] = self._write(namespace, space, write, payloads.get(index, "{}"))
         self._xid += 1
         outcomes = tuple(found[index] for index in range(len(writes)))
-        if receipt is not None and any(isinstance(outcome, Written) for outcome in outcomes):
+        failures = sum(isinstance(outcome, SfmError) for outcome in outcomes)
+        if failures == len(outcomes) or (all_or_none and failures):
+            return Applied(outcomes=outcomes)
+        self._spaces[namespace] = space
+        if receipt is not None:
             space.receipts[receipt.key] = (receipt.fingerprint, outcomes)
         return Applied(outcomes=outcomes)
 
@@ -197,11 +208,14 @@ class InMemoryStore:
         row = self._space(namespace).rows.get(coordinate)
         return 0 if row is None else row.memory.version
 
-    async def by_content(self, namespace: str, content_key: int) -> Memory | None:
+    async def by_content(
+        self, namespace: str, content_keys: Collection[int]
+    ) -> Mapping[int, Memory]:
         await anyio.lowlevel.checkpoint()
-        live = self._space(namespace).live()
-        same = [row.memory for row in live if row.content_key == content_key]
-        return min(same, key=listed_at, default=None)
+        wanted = frozenset(content_keys)
+        same = [row for row in self._space(namespace).live() if row.content_key in wanted]
+        newest_first = sorted(same, key=lambda row: listed_at(row.memory), reverse=True)
+        return {row.content_key: row.memory for row in newest_first}
 
     async def list(self, namespace: str, query: ListQuery, *, now: datetime) -> Page:
         await anyio.lowlevel.checkpoint()

@@ -42,7 +42,7 @@ class ReadingContract:
         assert await store.get(namespace, [at("1")]) == {}
         assert await store.fetch(namespace, [uuid4()]) == {}
         assert await store.last_version(namespace, at("1")) == 0
-        assert await store.by_content(namespace, 7) is None
+        assert await store.by_content(namespace, [7]) == {}
         page = await store.list(namespace, ListQuery(), now=NOW)
         assert (page.memories, page.next_cursor) == ((), None)
         assert await store.stats(namespace) == StoreStats()
@@ -78,19 +78,20 @@ class ReadingContract:
         assert [memory.coordinate for memory in found.values()] == [at("1")]
         assert list(found) == [first.id]
 
-    async def test_the_oldest_live_memory_with_a_content_key_is_found(
+    async def test_the_oldest_live_memory_with_each_content_key_is_found(
         self, store: RecordStore, namespace: str
     ) -> None:
         for name in ("3", "1", "2"):
             await store.apply(namespace, [an_upsert(name, content_key=2**48 - 1)])
-        oldest = await store.by_content(namespace, 2**48 - 1)
-        assert oldest is not None
-        assert oldest.coordinate == at("3")
-        await store.apply(namespace, [Delete(coordinate=at("3"))])
-        await store.apply(namespace, [an_upsert("1", content_key=5)])
-        next_one = await store.by_content(namespace, 2**48 - 1)
-        assert next_one is not None
-        assert next_one.coordinate == at("2")
+        await store.apply(namespace, [an_upsert("4", content_key=5)])
+        found = await store.by_content(namespace, [2**48 - 1, 5, 6])
+        assert {key: memory.coordinate for key, memory in found.items()} == {
+            2**48 - 1: at("3"),
+            5: at("4"),
+        }
+        await store.apply(namespace, [Delete(coordinate=at("3")), an_upsert("1", content_key=7)])
+        found = await store.by_content(namespace, [2**48 - 1])
+        assert found[2**48 - 1].coordinate == at("2")
 
     async def test_stats_count_the_rows(self, store: RecordStore, namespace: str) -> None:
         writes = [

@@ -19,7 +19,9 @@ from sfm_core.model import (
     ListQuery,
     Memory,
     Precondition,
+    Receipt,
     StoreStats,
+    Write,
     Written,
 )
 from sfm_core.ports import RecordStore
@@ -212,6 +214,31 @@ class WritingContract:
             Written,
         ]
         assert set(await store.get(namespace, [at("1"), at("2"), at("3")])) == {at("1"), at("3")}
+
+    async def test_all_or_none_leaves_nothing_when_one_write_fails(
+        self, store: RecordStore, namespace: str
+    ) -> None:
+        await store.apply(namespace, [an_upsert("1")])
+        receipt = Receipt(key="k", fingerprint=b"f")
+        writes: list[Write] = [
+            an_upsert("1", payload={"n": 2}),
+            an_upsert("2"),
+            an_upsert("1", precondition=Precondition(absent=True)),
+            Delete(coordinate=at("1")),
+        ]
+        before = await store.stats(namespace)
+        applied = await store.apply(namespace, writes, receipt=receipt, all_or_none=True)
+        assert [type(o) for o in applied.outcomes] == [
+            Written,
+            Written,
+            PreconditionFailed,
+            Written,
+        ]
+        assert await store.stats(namespace) == before
+        assert await store.last_version(namespace, at("1")) == 1
+        again = await store.apply(namespace, writes[:2], receipt=receipt, all_or_none=True)
+        assert not again.replayed
+        assert [o.version for o in again.outcomes if isinstance(o, Written)] == [2, 1]
 
     async def test_a_thousand_writes_go_in_one_call(
         self, store: RecordStore, namespace: str

@@ -46,9 +46,16 @@ class PostgresStore:
         return await self._pool.rls_enforced()
 
     async def apply(
-        self, namespace: str, writes: Sequence[Write], *, receipt: Receipt | None = None
+        self,
+        namespace: str,
+        writes: Sequence[Write],
+        *,
+        receipt: Receipt | None = None,
+        all_or_none: bool = False,
     ) -> Applied:
-        return await apply_writes(self._pool, namespace, writes, receipt)
+        return await apply_writes(
+            self._pool, namespace, writes, receipt=receipt, all_or_none=all_or_none
+        )
 
     async def get(
         self, namespace: str, coordinates: Collection[Coordinate]
@@ -67,10 +74,12 @@ class PostgresStore:
             version = await connection.fetchval(_SQL["last_version"], namespace, coordinate.text)
         return int(version or 0)
 
-    async def by_content(self, namespace: str, content_key: int) -> Memory | None:
+    async def by_content(
+        self, namespace: str, content_keys: Collection[int]
+    ) -> Mapping[int, Memory]:
         async with self._pool.scoped(namespace) as connection:
-            row = await connection.fetchrow(_SQL["by_content"], namespace, content_key)
-        return None if row is None else memory_of(row)
+            rows = await connection.fetch(_SQL["by_content"], namespace, list(content_keys))
+        return {row["content_key"]: memory_of(row) for row in rows}
 
     async def list(self, namespace: str, query: ListQuery, *, now: datetime) -> Page:
         after, behind = decode_cursor(query.cursor)

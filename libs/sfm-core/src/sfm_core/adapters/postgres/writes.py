@@ -48,7 +48,12 @@ class _NothingDone(Exception):
 
 
 async def apply_writes(
-    pool: Pool, namespace: str, writes: Sequence[Write], receipt: Receipt | None
+    pool: Pool,
+    namespace: str,
+    writes: Sequence[Write],
+    *,
+    receipt: Receipt | None,
+    all_or_none: bool,
 ) -> Applied:
     """`RecordStore.apply`.
 
@@ -56,7 +61,13 @@ async def apply_writes(
     receipt, one more where a lock must be held first (deletes, `If-Match`).
     """
     check_storable(writes)
-    body = partial(_transaction, namespace=namespace, writes=writes, receipt=receipt)
+    body = partial(
+        _transaction,
+        namespace=namespace,
+        writes=writes,
+        receipt=receipt,
+        all_or_none=all_or_none,
+    )
     try:
         return await pool.in_transaction(body)
     except _NothingDone as done:
@@ -64,7 +75,12 @@ async def apply_writes(
 
 
 async def _transaction(
-    connection: Connection, *, namespace: str, writes: Sequence[Write], receipt: Receipt | None
+    connection: Connection,
+    *,
+    namespace: str,
+    writes: Sequence[Write],
+    receipt: Receipt | None,
+    all_or_none: bool,
 ) -> Applied:
     xid = await _enter(connection, namespace, batch=len(writes) > 1)
     if receipt is not None:
@@ -76,6 +92,8 @@ async def _transaction(
         found |= await _run_wave(connection, namespace, xid, wave)
     outcomes = tuple(found[index] for index in range(len(writes)))
     done = [outcome for outcome in outcomes if isinstance(outcome, Written)]
+    if all_or_none and len(done) < len(outcomes):
+        raise _NothingDone(outcomes)
     if receipt is not None and done:
         await receipts.keep(connection, namespace, receipt, outcomes)
     elif not any(outcome.changed for outcome in done):

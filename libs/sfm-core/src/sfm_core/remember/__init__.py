@@ -1,0 +1,6 @@
+"""Writing memories: store, remember, batches, delete; and reading them back by place."""
+
+from sfm_core.remember.content import content_key
+from sfm_core.remember.use_case import Remember
+
+__all__ = ["Remember", "content_key"]

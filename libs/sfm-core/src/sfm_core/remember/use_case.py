@@ -1,0 +1,278 @@
+"""The write use-cases, over ports only."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from time import perf_counter
+from typing import Final
+
+import anyio
+
+from sfm_core.coordinates import Coordinate
+from sfm_core.errors import Conflict, InvalidInput, NotFound, SfmError
+from sfm_core.model import (
+    Applied,
+    BatchStored,
+    Delete,
+    EventType,
+    ListQuery,
+    Memory,
+    MemoryDraft,
+    Page,
+    Precondition,
+    Receipt,
+    Stored,
+    StoreItem,
+    Write,
+    WriteOutcome,
+    Written,
+)
+from sfm_core.ports import Applier, Clock, Embedder, NoTelemetry, RecordStore, Telemetry
+from sfm_core.remember.plan import Item, Planner
+from sfm_core.remember.rows import changed_rows
+
+_LOG: Final = logging.getLogger(__name__)
+_ATTEMPTS: Final = 6
+
+
+class Remember:
+    """Stores, deletes and reads memories by place.
+
+    Texts are embedded before the transaction, never inside. A write that has begun is finished
+    and shown to this process's views before the answer, also when the caller is cancelled.
+    """
+
+    def __init__(
+        self,
+        *,
+        records: RecordStore,
+        embedder: Embedder,
+        clock: Clock,
+        applied: Applier,
+        telemetry: Telemetry | None = None,
+    ) -> None:
+        self._records = records
+        self._embedder = embedder
+        self._clock = clock
+        self._applied = applied
+        self._telemetry = telemetry or NoTelemetry()
+
+    async def store(
+        self,
+        namespace: str,
+        coordinate: Coordinate,
+        draft: MemoryDraft,
+        *,
+        precondition: Precondition | None = None,
+        receipt: Receipt | None = None,
+    ) -> Stored:
+        """Store a memory at a coordinate, over what is there.
+
+        Raises:
+            PreconditionFailed: the stored memory is not what the request expects.
+            KeyReused: the receipt's key came with another request before.
+            Unavailable: the embedder or the store does not answer; in the latter case whether
+                it was written is unknown.
+        """
+        with self._timed():
+            item = Item(draft=draft, coordinate=coordinate, precondition=precondition)
+            return _only(await self._store(namespace, [item], receipt))
+
+    async def remember(
+        self,
+        namespace: str,
+        draft: MemoryDraft,
+        *,
+        coordinate: Coordinate | None = None,
+        receipt: Receipt | None = None,
+    ) -> Stored:
+        """Store a memory at a coordinate it finds by itself.
+
+        The same memory again (kind, payload, `occurred_at`) is the one that is there, and
+        answers `deduplicated`: it is written only when it says something new beside its
+        content (text, importance, tags, session, source, expiry, pin); what it leaves at the
+        default stays as it was. With a coordinate this is `store`.
+
+        Raises:
+            Conflict: others kept writing the same memory.
+            KeyReused, Unavailable: as `store`.
+        """
+        with self._timed():
+            item = Item(draft=draft, coordinate=coordinate)
+            return _only(await self._store(namespace, [item], receipt))
+
+    async def store_many(
+        self, namespace: str, items: Sequence[StoreItem], *, receipt: Receipt | None = None
+    ) -> BatchStored:
+        """Store what is valid of a batch, in one transaction and one embedding call.
+
+        Items with faults get their `InvalidInput`; the others proceed, as `store` or, without a
+        coordinate, as `remember`.
+
+        Raises:
+            Conflict, KeyReused, Unavailable: as `remember`; then nothing of the batch is known
+                to be written.
+        """
+        with self._timed():
+            self._telemetry.observe("store_batch_items", float(len(items)))
+            valid = {
+                index: Item(draft=item.draft, coordinate=item.coordinate)
+                for index, item in enumerate(items)
+                if item.draft is not None and not item.faults
+            }
+            stored: BatchStored = BatchStored(results=(), position=0)
+            if valid:
+                stored = await self._store(namespace, list(valid.values()), receipt)
+            found = dict(zip(valid, stored.results, strict=True))
+            results = tuple(
+                found[index] if index in found else _faulty(item)
+                for index, item in enumerate(items)
+            )
+            return replace(stored, results=results)
+
+    async def get(self, namespace: str, coordinate: Coordinate) -> Memory:
+        """The live memory at a coordinate.
+
+        Raises:
+            NotFound: none is there, or it has expired.
+            Unavailable: the store does not answer.
+        """
+        memory = (await self._records.get(namespace, [coordinate])).get(coordinate)
+        if memory is not None:
+            expires_at = memory.draft.expires_at
+            if expires_at is None or expires_at > self._clock.now():
+                return memory
+        raise NotFound("no memory lives there", coordinate=coordinate.text)
+
+    async def list(self, namespace: str, query: ListQuery) -> Page:
+        """A page of live, unexpired memories, oldest first.
+
+        Raises:
+            InvalidInput: the cursor is not one that a page gave.
+            Unavailable: the store does not answer.
+        """
+        return await self._records.list(namespace, query, now=self._clock.now())
+
+    async def delete(
+        self,
+        namespace: str,
+        coordinate: Coordinate,
+        *,
+        precondition: Precondition | None = None,
+        receipt: Receipt | None = None,
+    ) -> Written:
+        """Delete the memory at a coordinate; again: nothing, with the outcome of the first time.
+
+        Raises:
+            NotFound: nothing was ever stored there.
+            PreconditionFailed, KeyReused, Unavailable: as `store`.
+        """
+        write = Delete(coordinate=coordinate, precondition=precondition)
+        applied = await self._commit(namespace, [write], receipt, all_or_none=False)
+        [outcome] = applied.outcomes
+        if isinstance(outcome, SfmError):
+            raise outcome
+        return replace(outcome, replayed=applied.replayed)
+
+    async def _store(
+        self, namespace: str, items: Sequence[Item], receipt: Receipt | None
+    ) -> BatchStored:
+        """Plan and write until no item without a coordinate lost a race.
+
+        Such items carry preconditions of ours: what was looked up must still be so. When one
+        fails, nothing is kept of the call, its receipt neither, and all is planned anew.
+        """
+        planner = Planner(
+            records=self._records,
+            embedder=self._embedder,
+            namespace=namespace,
+            now=self._clock.now(),
+        )
+        ours = any(item.coordinate is None for item in items)
+        for _ in range(_ATTEMPTS):
+            writes = await planner.plan(items)
+            applied = await self._commit(namespace, writes, receipt, all_or_none=ours)
+            lost = any(isinstance(outcome, SfmError) for outcome in applied.outcomes)
+            if applied.replayed or not (ours and lost):
+                return _stored(items, applied)
+        raise Conflict("others kept changing the same memory")
+
+    async def _commit(
+        self,
+        namespace: str,
+        writes: Sequence[Write],
+        receipt: Receipt | None,
+        *,
+        all_or_none: bool,
+    ) -> Applied:
+        with anyio.CancelScope(shield=True):
+            applied = await self._records.apply(
+                namespace, writes, receipt=receipt, all_or_none=all_or_none
+            )
+            undone = all_or_none and any(isinstance(o, SfmError) for o in applied.outcomes)
+            if not applied.replayed and not undone:
+                await self._show(namespace, writes, applied.outcomes)
+        return applied
+
+    async def _show(
+        self, namespace: str, writes: Sequence[Write], outcomes: Sequence[WriteOutcome]
+    ) -> None:
+        """Give committed rows to the views; a fault there must not fail what is durable."""
+        rows, samples = changed_rows(namespace, writes, outcomes)
+        if not rows:
+            return
+        try:
+            await self._applied.apply(namespace, rows, samples)
+        except Exception:  # noqa: BLE001 - the write is durable; the feed brings it to the view
+            _LOG.exception("view.failed", extra={"rows": len(rows)})
+
+    @contextmanager
+    def _timed(self) -> Iterator[None]:
+        start, outcome = perf_counter(), "crash"
+        try:
+            yield
+            outcome = "ok"
+        except SfmError as error:
+            outcome = error.kind
+            raise
+        finally:
+            self._telemetry.observe(
+                "store_duration_seconds", perf_counter() - start, outcome=outcome
+            )
+
+
+def _stored(items: Sequence[Item], applied: Applied) -> BatchStored:
+    results = tuple(
+        _result(item, outcome, replayed=applied.replayed)
+        for item, outcome in zip(items, applied.outcomes, strict=True)
+    )
+    done = [o.position for o in applied.outcomes if isinstance(o, Written)]
+    return BatchStored(results=results, position=max(done, default=0), replayed=applied.replayed)
+
+
+def _result(item: Item, outcome: WriteOutcome, *, replayed: bool) -> Stored | SfmError:
+    if isinstance(outcome, SfmError):
+        return outcome
+    created = outcome.changed and outcome.type is EventType.CREATED
+    return Stored(
+        coordinate=outcome.coordinate,
+        id=outcome.id,
+        version=outcome.version,
+        position=outcome.position,
+        event_id=outcome.event_id,
+        created=created,
+        deduplicated=item.coordinate is None and not created,
+        replayed=replayed,
+    )
+
+
+def _only(stored: BatchStored) -> Stored:
+    [result] = stored.results
+    if isinstance(result, SfmError):
+        raise result
+    return result
+
+
+def _faulty(item: StoreItem) -> InvalidInput:
+    return InvalidInput("the item is not valid", faults=item.faults)
