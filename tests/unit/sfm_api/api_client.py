@@ -14,7 +14,7 @@ from sfm_api.contract import OPERATIONS
 from sfm_api.credentials import Credentials
 from sfm_api.limits import Limits
 from sfm_api.openapi import document
-from sfm_core.factory import Runtime
+from sfm_core.assembled import Runtime
 from sfm_core.runtime.api_settings import ApiSettings
 from sfm_core.runtime.metrics import PrometheusTelemetry
 from sfm_core.runtime.secret import Secret

@@ -11,8 +11,8 @@ import httpx
 import pytest
 from sfm_api.app import create_app
 from sfm_api.readiness import Cached
+from sfm_core.assembled import Dependency, Readiness
 from sfm_core.errors import Corrupt, Unavailable
-from sfm_core.factory import Dependency, Readiness
 from sfm_core.runtime.metrics import open_telemetry
 
 from tests.unit.sfm_api.api_client import SETTINGS, TEA, TOKEN, client_of, running

@@ -4,7 +4,8 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from sfm_core.adapters.embedders import ObservedEmbedder
-from sfm_core.factory import Runtime, open_runtime
+from sfm_core.assembled import Runtime
+from sfm_core.factory import open_runtime
 from sfm_core.ports import Clock, Telemetry
 from sfm_core.runtime.core_settings import CoreSettings
 from sfm_core.runtime.secret import Secret

@@ -4,8 +4,8 @@ from dataclasses import replace
 from importlib.metadata import version
 
 from sfm_core import jsontext
+from sfm_core.assembled import Runtime
 from sfm_core.errors import SfmError
-from sfm_core.factory import Runtime
 from sfm_core.runtime.api_settings import ApiSettings
 from sfm_core.runtime.metrics import PrometheusTelemetry, open_telemetry
 from starlette.applications import Starlette

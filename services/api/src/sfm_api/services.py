@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sfm_core.factory import Readiness, Runtime
+from sfm_core.assembled import Readiness, Runtime
 from sfm_core.jsontext import Limits
 from sfm_core.runtime.metrics import PrometheusTelemetry
 
