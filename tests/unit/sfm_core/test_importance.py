@@ -168,6 +168,8 @@ def test_an_extreme_outlier_does_not_press_the_rest_together() -> None:
         ([float(i) for i in range(100)] + [400.0], "winsorised", 50.0, 0.5),
         ([float(i) for i in range(100)] + [4000.0], "logistic", 50.0, 0.5),
         ([float(i) for i in range(100)] + [4000.0], "logistic", 90.0, 0.75),
+        ([float(i) for i in range(100)] + [427.0] * 3, "logistic", 51.0, 0.5),
+        ([float(i) for i in range(100)] + [407.0] * 3, "winsorised", 51.0, 0.5),
         ([1.0] * 100 + [2.0] * 5, "logistic", 1.0, 0.5),
     ],
 )
