@@ -323,3 +323,17 @@ def test_a_stale_row_and_a_repeated_one_change_nothing_and_a_tombstone_stays() -
     assert view.live == 0
     assert view.apply([a_row(1, version=5)]) == 1
     assert view.live == 1
+
+
+def test_vector_mode_shows_the_least_important_too() -> None:
+    view = a_view(
+        [a_row(0, importance=1.0, vector=unit(7)), a_row(1, importance=5.0, vector=unit(7))]
+    )
+    [ranked] = rank(view.snapshot(), [a_plan(mode=Mode.VECTOR)])
+    assert [(c.id, c.norm) for c in ranked.candidates] == [(a_row(1).id, 1.0), (a_row(0).id, 0.0)]
+
+
+def test_what_nothing_relates_to_the_query_is_not_shown() -> None:
+    view = a_view([a_row(0, text="soup", vector=-unit(7))])
+    for mode in Mode:
+        assert not rank(view.snapshot(), [a_plan("tea", mode=mode)])[0].candidates

@@ -109,7 +109,9 @@ def _by_vector(snapshot: Snapshot, plan: Plan, allowed: Mask) -> _Found:
         factors=snapshot.norms,
         at_least=-1.0 if plan.query.min_similarity is None else plan.query.min_similarity,
     )
-    rows = _bounded(snapshot, rows, snapshot.norms[rows])
+    if rows.shape[0] > MAX_TIES:
+        near = snapshot.slab.scores(plan.vector[np.newaxis, :])[0][rows]
+        rows = _bounded(snapshot, rows, np.maximum(near, 0.0) * snapshot.norms[rows])
     exact = snapshot.slab.exact(rows, plan.vector)
     scored = [
         rules.vector_only(float(cosine), float(norm))
@@ -261,7 +263,7 @@ def _best(snapshot: Snapshot, plan: Plan, found: _Found) -> list[Candidate]:
     keep = [
         i
         for i, scored in enumerate(found.scored)
-        if scored.score > 0.0
+        if _counts(query, found, i)
         and (query.min_score is None or scored.score >= query.min_score)
         and (
             query.min_similarity is None
@@ -278,6 +280,13 @@ def _best(snapshot: Snapshot, plan: Plan, found: _Found) -> list[Candidate]:
         )
     )
     return [_candidate(snapshot, plan, found, i) for i in keep[: query.top_k]]
+
+
+def _counts(query: RecallQuery, found: _Found, i: int) -> bool:
+    """Related at all: in mode `vector` by its cosine, for importance may make any score 0."""
+    if query.mode is Mode.VECTOR and found.cosines is not None:
+        return bool(found.cosines[i] > 0.0)
+    return found.scored[i].score > 0.0
 
 
 def _candidate(snapshot: Snapshot, plan: Plan, found: _Found, i: int) -> Candidate:
