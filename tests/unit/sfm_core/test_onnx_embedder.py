@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from anyio import fail_after, wait_all_tasks_blocked
 from anyio.lowlevel import checkpoint
+from prometheus_client import CollectorRegistry
 from sfm_core.adapters.embedder_statistics import EmbedderStatistics
 from sfm_core.adapters.embedders import open_embedder
 from sfm_core.adapters.modelfolder import SETTINGS_FILE
@@ -17,6 +18,7 @@ from sfm_core.adapters.onnx_embedder import OnnxEmbedder
 from sfm_core.errors import Misconfigured, Unavailable
 from sfm_core.model import F32, EmbedderInfo
 from sfm_core.ports import Embedder
+from sfm_core.runtime.metrics import PrometheusTelemetry
 from sfm_core.testing.contracts_embedder import EmbedderContract, Opened
 from sfm_core.testing.models import minilm_folder
 
@@ -204,10 +206,57 @@ async def test_cancelling_the_owner_leaves_no_caller_hanging() -> None:
     assert outcomes == ["the embedder is closed"]
 
 
+@pytest.mark.parametrize("steps", range(8))
+async def test_at_whatever_moment_the_owner_is_cancelled_the_caller_gets_an_answer(
+    steps: int,
+) -> None:
+    outcomes: list[str] = []
+    shared: list[OnnxEmbedder] = []
+
+    async def own(scope: anyio.CancelScope, model: GatedModel) -> None:
+        with scope:
+            async with OnnxEmbedder.serving(model, threads=1) as embedder:
+                shared.append(embedder)
+                await anyio.sleep_forever()
+
+    async def ask() -> None:
+        try:
+            await shared[0].embed(["one"])
+            outcomes.append("served")
+        except Unavailable:
+            outcomes.append("refused")
+
+    with gated() as model, fail_after(5):
+        model.gate.set()
+        scope = anyio.CancelScope()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(own, scope, model)
+            await wait_all_tasks_blocked()
+            tasks.start_soon(ask)
+            for _ in range(steps):
+                await checkpoint()
+            scope.cancel()
+    assert len(outcomes) == 1
+
+
 async def test_an_error_in_the_block_comes_out_as_it_is() -> None:
     with gated() as model, pytest.raises(KeyError, match="mine"):
         async with OnnxEmbedder.serving(model):
             raise KeyError("mine")
+
+
+async def test_the_metrics_say_how_long_texts_took_and_how_they_ended() -> None:
+    metrics = PrometheusTelemetry(CollectorRegistry())
+    with gated() as model:
+        model.gate.set()
+        async with OnnxEmbedder.serving(model, telemetry=metrics) as embedder:
+            await embedder.embed(["one", "two"])
+            with pytest.raises(ZeroDivisionError):
+                await embedder.embed(["poison"])
+    scrape = metrics.render().decode()
+    assert 'sfm_embedder_duration_seconds_count{outcome="ok"} 2.0' in scrape
+    assert 'sfm_embedder_duration_seconds_count{outcome="crash"} 1.0' in scrape
+    assert "sfm_embedder_batch_texts_sum 3.0" in scrape
 
 
 async def test_a_text_beyond_one_window_is_told_apart_by_what_comes_later() -> None:
