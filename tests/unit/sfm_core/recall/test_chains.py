@@ -1,6 +1,7 @@
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
+
 from sfm_core.recall.chains import NONE, Chains
 
 steps = st.lists(

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from sfm_core.coordinates import Coordinate, memory_id
 from sfm_core.filters import Op, Term
 from sfm_core.lexical.analysis import Analyzer
@@ -263,7 +264,7 @@ def test_the_expired_are_hidden_to_the_microsecond_and_lend_nothing() -> None:
     plan = a_plan("tea")
     assert not any(c.id == gone.id for c in rank(view.snapshot(), [plan])[0].candidates)
     before = replace(plan, now=NOW - timedelta(microseconds=1))
-    assert [c.id for c in rank(view.snapshot(), [before])[0].candidates][0] == gone.id
+    assert next(c.id for c in rank(view.snapshot(), [before])[0].candidates) == gone.id
 
 
 def test_a_memory_without_a_vector_yet_is_found_by_its_words() -> None:
@@ -280,10 +281,8 @@ def test_a_memory_without_a_vector_yet_is_found_by_its_words() -> None:
 
 def test_min_score_and_min_similarity_give_an_honest_empty_answer() -> None:
     view = a_view([a_row(n) for n in range(30)])
-    assert (
-        rank(view.snapshot(), [a_plan(min_score=1.0, mode=Mode.VECTOR, seed=999)])[0].candidates
-        == ()
-    )
+    [none] = rank(view.snapshot(), [a_plan(min_score=1.0, mode=Mode.VECTOR, seed=999)])
+    assert not none.candidates
     for mode in (Mode.VECTOR, Mode.HYBRID):
         [ranked] = rank(view.snapshot(), [a_plan(mode=mode, min_similarity=0.2, top_k=30)])
         assert ranked.candidates

@@ -1,5 +1,6 @@
 from hypothesis import given
 from hypothesis import strategies as st
+
 from sfm_core.importance import RESERVOIR
 from sfm_core.model import Sample
 from sfm_core.recall.reservoir import Reservoir

@@ -271,7 +271,7 @@ class View:
     def _place(self, number: int, axes: tuple[float, ...]) -> None:
         rows, width = self._axes.shape
         if number >= rows or len(axes) > width:
-            grown = np.full((max(rows, 2 * number), max(width, len(axes))), np.nan)
+            grown = np.full((max(rows, 16, 2 * number), max(width, len(axes))), np.nan)
             grown[:rows, :width] = self._axes
             self._axes = grown
         self._axes[number, : len(axes)] = axes
