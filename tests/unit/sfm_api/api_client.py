@@ -9,6 +9,8 @@ from typing import Any
 
 import httpx
 import jsonschema_rs
+from starlette.types import ASGIApp, Scope
+
 from sfm_api.app import create_app
 from sfm_api.contract import OPERATIONS
 from sfm_api.credentials import Credentials
@@ -18,8 +20,6 @@ from sfm_core.assembled import Runtime
 from sfm_core.runtime.api_settings import ApiSettings
 from sfm_core.runtime.metrics import PrometheusTelemetry
 from sfm_core.runtime.secret import Secret
-from starlette.types import ASGIApp, Scope
-
 from tests.unit.sfm_api.twin_runtime import twin_runtime
 
 TOKEN = "a-token-for-tests-4711"

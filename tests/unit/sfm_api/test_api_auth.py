@@ -2,10 +2,10 @@
 
 import httpx
 import pytest
-from sfm_api.app import create_app
-from sfm_api.credentials import Access, Principal
 from starlette.types import ASGIApp, Message
 
+from sfm_api.app import create_app
+from sfm_api.credentials import Access, Principal
 from tests.unit.sfm_api.api_client import AUTHORIZED, SETTINGS, TEA, TOKEN, running, scope_of
 from tests.unit.sfm_api.test_api_bad_input import ALL, OPEN, VALID
 from tests.unit.sfm_api.twin_runtime import twin_runtime

@@ -5,8 +5,8 @@ from typing import Any
 
 import httpx
 import pytest
-from sfm_core.assembled import Runtime
 
+from sfm_core.assembled import Runtime
 from tests.unit.sfm_api.api_client import TEA, running
 from tests.unit.sfm_api.twin_runtime import twin_runtime
 

@@ -6,6 +6,8 @@ from collections.abc import AsyncGenerator, Sequence
 import anyio
 import httpx
 import pytest
+from starlette.types import Message
+
 from sfm_api.app import create_app
 from sfm_api.limits import Limits
 from sfm_core.adapters.embedder_statistics import EmbedderStatistics
@@ -13,8 +15,6 @@ from sfm_core.adapters.hash_embedder import HashEmbedder
 from sfm_core.errors import Unavailable
 from sfm_core.model import F32, EmbedderInfo
 from sfm_core.testing.loop import responsive_loop
-from starlette.types import Message
-
 from tests.unit.sfm_api.api_client import AUTHORIZED, SETTINGS, TEA, running, scope_of
 from tests.unit.sfm_api.twin_runtime import twin_runtime
 

@@ -9,13 +9,14 @@ from functools import partial
 import anyio
 import httpx
 import pytest
-from sfm_api.server import serve_http
-from sfm_core.errors import Misconfigured
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+from sfm_api.server import serve_http
+from sfm_core.errors import Misconfigured
 
 
 @dataclass

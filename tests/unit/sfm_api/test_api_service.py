@@ -9,12 +9,12 @@ from dataclasses import replace
 import anyio
 import httpx
 import pytest
+
 from sfm_api.app import create_app
 from sfm_api.readiness import Cached
 from sfm_core.assembled import Dependency, Readiness
 from sfm_core.errors import Corrupt, Unavailable
 from sfm_core.runtime.metrics import open_telemetry
-
 from tests.unit.sfm_api.api_client import SETTINGS, TEA, TOKEN, client_of, running
 from tests.unit.sfm_api.test_api_bad_input import OPEN
 from tests.unit.sfm_api.twin_runtime import twin_runtime

@@ -7,13 +7,13 @@ from functools import partial
 from typing import Final
 
 import anyio
+
+from sfm_api import wiring
+from sfm_api.settings import ServiceSettings
 from sfm_core.errors import SfmError
 from sfm_core.runtime.lifecycle import run_until_stopped
 from sfm_core.runtime.logging import configure
 from sfm_core.runtime.settings import load
-
-from sfm_api import wiring
-from sfm_api.settings import ServiceSettings
 
 log = logging.getLogger(__name__)
 

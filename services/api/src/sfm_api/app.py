@@ -3,11 +3,6 @@
 from dataclasses import replace
 from importlib.metadata import version
 
-from sfm_core import jsontext
-from sfm_core.assembled import Runtime
-from sfm_core.errors import SfmError
-from sfm_core.runtime.api_settings import ApiSettings
-from sfm_core.runtime.metrics import PrometheusTelemetry, open_telemetry
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -22,6 +17,11 @@ from sfm_api.openapi import document, older
 from sfm_api.operations import routes
 from sfm_api.readiness import Cached
 from sfm_api.services import Services
+from sfm_core import jsontext
+from sfm_core.assembled import Runtime
+from sfm_core.errors import SfmError
+from sfm_core.runtime.api_settings import ApiSettings
+from sfm_core.runtime.metrics import PrometheusTelemetry, open_telemetry
 
 
 def create_app(

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from hashlib import blake2b
 
 import anyio.to_thread
-from sfm_core import jsontext
-from sfm_core.model import Json
 from starlette.requests import Request
 
 from sfm_api.state import State
+from sfm_core import jsontext
+from sfm_core.model import Json
 
 
 @dataclass(frozen=True, slots=True)

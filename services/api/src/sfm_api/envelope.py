@@ -6,14 +6,14 @@ from time import perf_counter
 from typing import Final, final
 from uuid import uuid4
 
-from sfm_core.errors import SfmError
-from sfm_core.runtime.logging import in_request
-from sfm_core.runtime.metric_names import OK
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sfm_api import problems
 from sfm_api.services import Services
+from sfm_core.errors import SfmError
+from sfm_core.runtime.logging import in_request
+from sfm_core.runtime.metric_names import OK
 
 log = logging.getLogger(__name__)
 

@@ -7,13 +7,13 @@ that is refused for its credential is refused before a byte of its body is read.
 from typing import Final, final
 
 import anyio
-from sfm_core.coordinates import checked_namespace
-from sfm_core.errors import DeadlineExceeded, TooLarge, Unauthenticated, Unavailable
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sfm_api.credentials import Access, Credentials
+from sfm_core.coordinates import checked_namespace
+from sfm_core.errors import DeadlineExceeded, TooLarge, Unauthenticated, Unavailable
 
 _JSON: Final = "application/json"
 _CHARSETS: Final = frozenset({"", "utf-8", "utf8"})

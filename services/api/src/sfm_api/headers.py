@@ -4,11 +4,12 @@ import re
 from hashlib import blake2b
 from typing import Any, Final
 
+from starlette.requests import Request
+
 from sfm_core.coordinates import Coordinate
 from sfm_core.errors import Fault, InvalidInput
 from sfm_core.jsontext import pointer
 from sfm_core.model import Precondition, Receipt
-from starlette.requests import Request
 
 _KEY: Final = re.compile(r"[!-~]{1,255}")
 _ETAG: Final = re.compile(r'"([1-9][0-9]{0,17})"')

@@ -1,13 +1,13 @@
 """Handlers of `/v1/{ns}/memories`: decode, call, encode."""
 
-from sfm_core import decode, encode
-from sfm_core.model import Stored
 from starlette.requests import Request
 from starlette.responses import Response
 
 from sfm_api import headers, replies
 from sfm_api.body import received
 from sfm_api.state import State
+from sfm_core import decode, encode
+from sfm_core.model import Stored
 
 
 async def store(request: Request[State]) -> Response:

@@ -1,13 +1,13 @@
 """Handlers that say how things stand: counts, namespaces, health, readiness, metrics."""
 
 import anyio.to_thread
-from sfm_core.errors import ErrorKind
-from sfm_core.runtime.metrics import CONTENT_TYPE
 from starlette.requests import Request
 from starlette.responses import Response
 
 from sfm_api import headers, replies
 from sfm_api.state import State
+from sfm_core.errors import ErrorKind
+from sfm_core.runtime.metrics import CONTENT_TYPE
 
 
 async def stats(request: Request[State]) -> Response:

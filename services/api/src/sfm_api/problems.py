@@ -7,6 +7,10 @@ from types import MappingProxyType
 from typing import Any, Final
 
 import orjson
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
 from sfm_core.errors import (
     DeadlineExceeded,
     ErrorKind,
@@ -17,9 +21,6 @@ from sfm_core.errors import (
 )
 from sfm_core.runtime.metric_names import CRASH, OTHER
 from sfm_core.runtime.wire import PROBLEM_TYPE, problem, status_of
-from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import Response
 
 log = logging.getLogger(__name__)
 

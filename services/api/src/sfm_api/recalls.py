@@ -1,12 +1,12 @@
 """Handlers of `/v1/{ns}/recall`: decode, call, encode."""
 
-from sfm_core import decode, encode
 from starlette.requests import Request
 from starlette.responses import Response
 
 from sfm_api import headers, replies
 from sfm_api.body import received
 from sfm_api.state import State
+from sfm_core import decode, encode
 
 
 async def recall(request: Request[State]) -> Response:

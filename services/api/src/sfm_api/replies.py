@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 import anyio.to_thread
-from sfm_core import jsontext
 from starlette.responses import Response
+
+from sfm_core import jsontext
 
 JSON: Final = "application/json"
 

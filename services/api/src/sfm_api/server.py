@@ -14,9 +14,10 @@ import anyio
 from anyio.abc import TaskStatus
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
-from sfm_core.errors import Misconfigured
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from sfm_core.errors import Misconfigured
 
 log = logging.getLogger("sfm.api")
 

@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass
 
+from sfm_api.readiness import Cached
 from sfm_core.assembled import Readiness, Runtime
 from sfm_core.jsontext import Limits
 from sfm_core.runtime.metrics import PrometheusTelemetry
-
-from sfm_api.readiness import Cached
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,12 +4,12 @@ import logging
 from typing import Final
 
 import anyio
-from sfm_core.factory import open_runtime
-from sfm_core.runtime.metrics import open_telemetry, watch_loop
 
 from sfm_api.app import create_app
 from sfm_api.server import serve_http
 from sfm_api.settings import ServiceSettings
+from sfm_core.factory import open_runtime
+from sfm_core.runtime.metrics import open_telemetry, watch_loop
 
 log = logging.getLogger(__name__)
 

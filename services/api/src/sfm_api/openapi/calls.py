@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sfm_core.decode.limits import MAX_CURSOR_CHARS, MAX_PAGE, MAX_TAG_CHARS
-
 from sfm_api.openapi.schemas import KIND, TIME, Schema, integer, ref, text
+from sfm_core.decode.limits import MAX_CURSOR_CHARS, MAX_PAGE, MAX_TAG_CHARS
 
 type Parameter = dict[str, Any]
 

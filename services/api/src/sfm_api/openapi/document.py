@@ -4,11 +4,10 @@ import re
 from collections.abc import Iterable
 from typing import Any, Final
 
-from sfm_core.coordinates import NAMESPACE_PATTERN
-
 from sfm_api.openapi.calls import CALLS, Call, Parameter
 from sfm_api.openapi.schemas import COORDINATE_PATTERN, SCHEMAS, Schema, ref, text
 from sfm_api.operations import Body, Operation
+from sfm_core.coordinates import NAMESPACE_PATTERN
 
 _ERRORS: Final = {
     400: "The body is not JSON.",

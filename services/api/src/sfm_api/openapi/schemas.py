@@ -163,7 +163,18 @@ SCHEMAS: Final[dict[str, Schema]] = {
         _SAID | {"coordinate": described(COORDINATE, "Without it, one is derived.")},
         required=("payload",),
     ),
-    "BatchIn": record({"items": listing(OBJECT, minItems=1, maxItems=MAX_BATCH_ITEMS)}),
+    "BatchIn": record(
+        {
+            "items": listing(
+                described(
+                    {"anyOf": [ref("RememberIn"), {}]},
+                    "`RememberIn`; anything else fails by itself and not the batch.",
+                ),
+                minItems=1,
+                maxItems=MAX_BATCH_ITEMS,
+            )
+        }
+    ),
     "Stored": record(_STORED),
     "BatchStored": record(
         {
