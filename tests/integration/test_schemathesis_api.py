@@ -84,7 +84,7 @@ def map_body(context: schemathesis.HookContext, body: object) -> object:
     del context
     for query in _queries(body):
         position = query.get("min_position")
-        if type(position) is int and position > 0:
+        if isinstance(position, int | float) and position > 0:
             query["min_position"] = 0
     return body
 

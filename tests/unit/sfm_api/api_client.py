@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import jsonschema_rs
+from blockbuster import blockbuster_ctx
 from starlette.types import ASGIApp, Scope
 
 from sfm_api.app import create_app
@@ -37,7 +38,7 @@ async def running(
     credentials: Credentials | None = None,
     telemetry: PrometheusTelemetry | None = None,
 ) -> AsyncGenerator[httpx.AsyncClient]:
-    """A client with the admin token; without `runtime`, over fresh twins.
+    """A client with the admin token; without `runtime`, over fresh twins. Blocking calls fail.
 
     A context manager, not a fixture: the runtime holds a task group, and pytest-asyncio sets a
     fixture up in one task and tears it down in another.
@@ -57,7 +58,8 @@ async def running(
         return
     app = create_app(runtime, settings, limits=limits, credentials=credentials, telemetry=telemetry)
     async with client_of(app) as client:
-        yield client
+        with blockbuster_ctx("sfm_api"):
+            yield client
 
 
 @asynccontextmanager

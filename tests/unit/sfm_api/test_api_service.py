@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import anyio
-import httpx
 import pytest
 
 from sfm_api.app import create_app
@@ -265,9 +264,11 @@ async def test_cors_is_off_unless_asked_for() -> None:
     assert refused.status_code == 401
 
 
-async def test_the_scrape_shows_the_telemetry_that_was_passed_in() -> None:
+async def test_the_scrape_says_which_embedder_is_in_use_and_shows_what_was_passed_in() -> None:
     telemetry = open_telemetry()
-    telemetry.info("embedder_info", name="hash", semantic="false", revision="r1")
+    telemetry.observe("recall_batch_queries", 7)
     async with running(telemetry=telemetry) as client:
-        scrape: httpx.Response = await client.get("/metrics")
-    assert 'sfm_embedder_info{name="hash"' in scrape.text
+        scrape = await client.get("/metrics")
+    assert re.search(r'sfm_embedder_info\{name="hash",.*semantic="false"\} 1\.0', scrape.text)
+    assert "sfm_embedder_queue_texts 0.0" in scrape.text
+    assert "sfm_recall_batch_queries_count 1.0" in scrape.text

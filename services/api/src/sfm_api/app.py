@@ -38,11 +38,13 @@ def create_app(
     is where requests are counted and what `/metrics` shows.
     """
     limits = limits or Limits.of(settings)
+    telemetry = telemetry or open_telemetry()
+    _show_embedder(runtime, telemetry)
     openapi = document.build(contract.OPERATIONS, version=version("sfm-api"))
     services = Services(
         runtime=runtime,
         readiness=Cached(runtime.readiness),
-        telemetry=telemetry or open_telemetry(),
+        telemetry=telemetry,
         json=replace(jsontext.ONE, size_bytes=limits.body_bytes),
         batch_json=replace(jsontext.BATCH, size_bytes=limits.batch_body_bytes),
         version=version("sfm-api"),
@@ -64,6 +66,17 @@ def create_app(
     )
     app.router.redirect_slashes = False
     return app
+
+
+def _show_embedder(runtime: Runtime, telemetry: PrometheusTelemetry) -> None:
+    embedder, info = runtime.embedder, runtime.embedder.info
+    telemetry.info(
+        "embedder_info",
+        name=info.name,
+        semantic=str(info.semantic).lower(),
+        revision=info.model_revision,
+    )
+    telemetry.gauge("embedder_queue_texts", lambda: float(embedder.statistics().waiting))
 
 
 def _cors(origins: tuple[str, ...]) -> list[Middleware]:

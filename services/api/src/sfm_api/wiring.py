@@ -26,13 +26,6 @@ async def run(settings: ServiceSettings, stopping: anyio.Event) -> None:
     """
     telemetry = open_telemetry()
     async with open_runtime(settings.core, telemetry=telemetry) as runtime:
-        info = runtime.embedder.info
-        telemetry.info(
-            "embedder_info",
-            name=info.name,
-            semantic=str(info.semantic).lower(),
-            revision=info.model_revision,
-        )
         app = create_app(runtime, settings.http, telemetry=telemetry)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(watch_loop, telemetry)
