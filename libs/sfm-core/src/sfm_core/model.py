@@ -340,8 +340,6 @@ class ViewRow:
     coordinate: Coordinate
     version: int
     position: int
-    born: int = 0
-    """Position of the event that brought the memory into being: its place in its session."""
     deleted: bool = False
     kind: Kind = Kind.EPISODIC
     payload: str = "{}"
@@ -379,8 +377,8 @@ class Changes:
     """Highest position per namespace that this snapshot saw."""
     token: int
     """Give this to the next call."""
-    head: int = 0
-    """Highest position in the whole log, all namespaces, that this snapshot saw."""
+    head: int
+    """Highest position that the whole log, all namespaces, had given out by then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,3 +1,5 @@
+from itertools import count
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -39,10 +41,11 @@ def test_neighbours_are_those_of_the_sorted_session(history: list[tuple]) -> Non
     chains = Chains()
     live: dict[int, tuple[str | None, int, int]] = {}
     total = 0
+    ties = count()
     for step in history:
         match step:
             case ("add", session, happened, born):
-                live[chains.append(session, happened, born)] = (session, happened, born)
+                live[chains.append(session, happened, born, next(ties))] = (session, happened, born)
                 total += 1
             case ("remove", row) if row in live:
                 chains.remove(row)

@@ -41,7 +41,6 @@ def a_row(number: int, *, version: int = 1, **changed: object) -> ViewRow:
         coordinate=coordinate,
         version=version,
         position=100 * version + number,
-        born=number,
         text=WORDS[number % len(WORDS)],
         created_at=START + timedelta(hours=number),
         updated_at=START + timedelta(hours=number),
@@ -104,7 +103,8 @@ def slow_hybrid(
     rel = {i: 0.5 * v[i] + 0.5 * k[i] for i in rows}
     sessions: dict[str, list[UUID]] = {}
     for i, r in sorted(
-        rows.items(), key=lambda x: (x[1].occurred_at or x[1].created_at, x[1].born)
+        rows.items(),
+        key=lambda x: (x[1].occurred_at or x[1].created_at, x[1].created_at, x[0].int >> 65),
     ):
         if r.session is not None:
             sessions.setdefault(r.session, []).append(i)

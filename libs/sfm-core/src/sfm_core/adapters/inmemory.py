@@ -286,6 +286,7 @@ class InMemoryStore:
                 if (found := [sample for xid, sample in space.samples if xid >= token])
             },
             positions={name: space.position for name, space in spaces.items()},
+            head=self._log,
             token=self._xid,
         )
 

@@ -13,9 +13,9 @@ NONE = -1
 class Chains:
     """Previous and next row within a session, kept up as rows come and go.
 
-    Order in a session: `happened_at` (microseconds), then `born` (position of the event that
-    brought the memory into being, so an edit does not move it), then row. Rows without a
-    session stand alone. One writer; readers use the copies that `arrays()` gives.
+    Order in a session: when it happened, then when it was born (`created_at`, which an edit
+    does not move), both in microseconds, then `tie`, which every replica must give alike. Rows
+    without a session stand alone. One writer; readers use the copies that `arrays()` gives.
     """
 
     def __init__(self) -> None:
@@ -26,8 +26,9 @@ class Chains:
         self._next: Grown[np.int32] = Grown(np.int32)
         self._happened: Grown[np.int64] = Grown(np.int64)
         self._born: Grown[np.int64] = Grown(np.int64)
+        self._tie: Grown[np.int64] = Grown(np.int64)
 
-    def append(self, session: str | None, happened_us: int, born: int) -> int:
+    def append(self, session: str | None, happened_us: int, born_us: int, tie: int) -> int:
         """Add the next row; its number."""
         row = len(self._session)
         code = NONE
@@ -39,7 +40,8 @@ class Chains:
         self._previous.append(NONE)
         self._next.append(NONE)
         self._happened.append(happened_us)
-        self._born.append(born)
+        self._born.append(born_us)
+        self._tie.append(tie)
         if code != NONE:
             self._link(code, row)
         return row
@@ -83,6 +85,7 @@ class Chains:
         fresh._session = self._session.kept(keep)
         fresh._happened = self._happened.kept(keep)
         fresh._born = self._born.kept(keep)
+        fresh._tie = self._tie.kept(keep)
         fresh._previous = self._previous.kept(keep)
         fresh._next = self._next.kept(keep)
         for links in (fresh._previous, fresh._next):
@@ -91,7 +94,7 @@ class Chains:
 
     @property
     def nbytes(self) -> int:
-        columns = (self._session, self._previous, self._next, self._happened, self._born)
+        columns = (self._session, self._previous, self._next, self._happened, self._born, self._tie)
         return sum(column.nbytes for column in columns) + 8 * len(self._session)
 
     def _link(self, code: int, row: int) -> None:
@@ -112,4 +115,8 @@ class Chains:
         return bisect_left(members, self._key(row), key=self._key)
 
     def _key(self, row: int) -> tuple[int, int, int]:
-        return int(self._happened.view()[row]), int(self._born.view()[row]), row
+        return (
+            int(self._happened.view()[row]),
+            int(self._born.view()[row]),
+            int(self._tie.view()[row]),
+        )

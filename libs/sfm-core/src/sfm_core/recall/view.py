@@ -249,7 +249,12 @@ class View:
         self._columns.append(self._attributes(row))
         text = indexed_text(row.text, source=row.source, occurred_at=row.occurred_at)
         self._lexical.append(self._analyzer.terms(text))
-        self._chains.append(row.session, microseconds(_happened_at(row)), row.born)
+        self._chains.append(
+            row.session,
+            microseconds(_happened_at(row)),
+            microseconds(_known(row.created_at)),
+            row.id.int >> 65,
+        )
         self._place(number, row.coordinate.axes)
         return number
 

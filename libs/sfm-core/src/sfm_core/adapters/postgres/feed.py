@@ -70,6 +70,7 @@ async def changes(
         connection.transaction(isolation="repeatable_read", readonly=True),
     ):
         await connection.fetchval(_SCOPE, EVERY_NAMESPACE)
+        head = await connection.fetchval(_SQL["head"])
         tops = await connection.fetch(_SQL["positions"], names)
         rows = await connection.fetch(_SQL["changed_rows"], since, names, model_revision)
         sampled = await connection.fetch(_SQL["changed_samples"], since, names)
@@ -82,4 +83,5 @@ async def changes(
         samples=dict(found),
         positions={row["name"]: row["top"] for row in tops},
         token=int(now),
+        head=int(head),
     )

@@ -64,3 +64,7 @@ ORDER BY seq;
 SELECT
     n.name, coalesce((SELECT max(seq) FROM memory_events WHERE namespace = n.name), 0) AS top
 FROM unnest($1::text[]) AS n (name);
+
+-- head --
+-- The highest position drawn so far, whoever drew it.
+SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM memory_log;
