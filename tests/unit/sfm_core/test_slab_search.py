@@ -307,7 +307,7 @@ def test_a_reader_does_not_wait_for_another_that_builds_the_prefix() -> None:
 @given(
     shape=st.sampled_from(SHAPES),
     rows=st.sampled_from([300, 2500]),
-    count=st.integers(0, 9),
+    count=st.integers(0, 12),
     seed=st.integers(0, 2**32),
 )
 def test_several_queries_at_once_find_what_brute_force_finds_for_each(

@@ -12,7 +12,7 @@ import numpy as np
 
 from sfm_core.errors import InvalidInput
 from sfm_core.model import F32, F64, I64, Mask
-from sfm_core.slab.topk import kth_largest
+from sfm_core.slab.topk import below_kth, kth_largest
 
 TIE: Final = 1e-6
 """Scores closer than this may be ordered by something else (they are rounded to 1e-6)."""
@@ -29,6 +29,8 @@ class Wanted:
     factors: F32 | None
     floor: float
     at_least: float
+    greatest: float
+    """The greatest factor: a score moves at most that many times as far as its cosine."""
     margin: float
     """How far below the k-th best score a row may lie and still be kept."""
 
@@ -64,7 +66,7 @@ class Wanted:
                 raise InvalidInput("factors are finite and not negative")
         # Cosine, floor, factor and product each round once in float32.
         margin = TIE * 1.001 + _ROUNDING * greatest * (1.0 + abs(floor))
-        return cls(k, mask, factors32, floor, at_least, margin)
+        return cls(k, mask, factors32, floor, at_least, greatest, margin)
 
     def scores(self, cosines: F32, *, rows: I64 | None, possible: bool) -> F32:
         """Scores of bounds on cosines, in place; -1 for rows not admitted.
@@ -87,8 +89,20 @@ class Wanted:
             cosines[under] = _OUT
         return cosines
 
+    def scanned(self, cosines: F32, error: float) -> I64:
+        """`kept` of all rows, with one pass to leave out most."""
+        if self.at_least > -1.0:
+            return self.kept(cosines, error, rows=None)
+        rough = self.scores(cosines.copy(), rows=None, possible=True)
+        bar = self.bar(below_kth(rough, self.k) - 2.0 * error * self.greatest)
+        rows: I64 = np.flatnonzero(rough >= np.float32(bar))
+        return self.kept(cosines[rows], error, rows=rows)
+
     def kept(self, cosines: F32, error: float, *, rows: I64 | None) -> I64:
-        """Rows that may be among the k best, given cosines known within `error`."""
+        """Rows that may be among the k best, given their cosines within `error`.
+
+        `rows` None: all rows; else it must hold every row that may be.
+        """
         least = self.scores(cosines - np.float32(error), rows=rows, possible=False)
         most = self.scores(cosines + np.float32(error), rows=rows, possible=True)
         bar = self.bar(kth_largest(least, self.k)) if least.shape[0] >= self.k else 0.0

@@ -34,6 +34,8 @@ MAX_WIDTH: Final = 96
 _MIN_WIDTH: Final = 32
 _SAMPLE: Final = 8192
 _CHUNK: Final = 8192
+_GEMM_FROM: Final = 3
+"""Below this many queries one matrix-vector product for each is faster."""
 _NORM: Final = 1.0001
 _FUTILE: Final = 8
 _RETRY_EVERY: Final = 32
@@ -86,7 +88,7 @@ class Prefix:
         outside = np.linalg.norm(exact - projected @ basis.T, axis=1) * (1.0 + 1e-6)
         seen = projected.astype(np.float32)
         block, rest = self.block[:rows], self.rest[:rows]
-        centres = (block @ seen[0])[None, :] if len(seen) == 1 else seen @ block.T
+        centres = seen @ block.T if len(seen) >= _GEMM_FROM else (block @ one for one in seen)
         return [
             Bounds(centre, rest * np.float32(out) + np.float32(self.slack))
             for centre, out in zip(centres, outside, strict=True)

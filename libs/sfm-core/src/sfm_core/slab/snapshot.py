@@ -15,6 +15,8 @@ UNIT_TOLERANCE: Final = 1e-4
 """How far the squared norm of a vector may be from 1."""
 _CHUNK: Final = 4096
 _SEEDS: Final = 64
+_MANY: Final = 8
+"""For more queries at once the product costs each no more than a first pass and its rest."""
 _SHARE: Final = 8
 """Gathering less than an eighth of the rows is cheaper than the product with all of them."""
 
@@ -181,7 +183,8 @@ class SlabSnapshot:
         return self._finish(queries, wanted, found)
 
     def _bounds(self, queries: F32) -> Sequence[Bounds | None]:
-        prefix = self._index.covering(self._vectors, self.rows)
+        many = queries.shape[0] > _MANY
+        prefix = None if many else self._index.covering(self._vectors, self.rows)
         if prefix is None:
             return [None] * queries.shape[0]
         return prefix.bounds(queries, self.rows)
@@ -221,7 +224,7 @@ class SlabSnapshot:
         if open_:
             scanned = self.scores(queries[open_])
             for i, cosines in zip(open_, scanned, strict=True):
-                found[i] = wanted[i].kept(cosines, epsilon(self.dim), rows=None)
+                found[i] = wanted[i].scanned(cosines, epsilon(self.dim))
         return [rows for rows in found if rows is not None]
 
     def _exact(self, rows: I64, query: F32) -> F64:

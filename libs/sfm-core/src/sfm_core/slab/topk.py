@@ -22,25 +22,32 @@ def kth_largest(values: F32 | F64, k: int) -> float:
     return float(np.partition(values, n - k)[n - k])
 
 
+def below_kth(values: F32 | F64, k: int) -> float:
+    """A lower bound of the `k`-th largest of `values`, close to it, at the cost of one pass.
+
+    The k-th largest of the maxima of stripes of rows: k rows reach it. Values must not be NaN.
+    """
+    columns = values.shape[0] // _STRIPES
+    if columns <= k:
+        return kth_largest(values, k)
+    maxima = values[: columns * _STRIPES].reshape(_STRIPES, columns).max(axis=0)
+    return kth_largest(maxima, k)
+
+
 def reaching(values: F32 | F64, k: int) -> I64:
     """Rows, ascending, whose value is at least the `k`-th largest: k of them, and all its ties.
 
-    Values must not be NaN. Cost: one pass for the maxima of stripes of rows, whose k-th largest
-    bounds the threshold from below, one to compare, and the rest on what is left, which is
-    little more than k unless many values tie.
+    Values must not be NaN. Cost: two passes, and the rest on what they leave, which is little
+    more than k unless many values tie.
     """
     n = values.shape[0]
     if k <= 0 or n == 0:
         return np.zeros(0, dtype=np.int64)
     if k >= n:
         return np.arange(n, dtype=np.int64)
-    columns = n // _STRIPES
-    if columns > k:
-        maxima = values[: columns * _STRIPES].reshape(_STRIPES, columns).max(axis=0)
-        rows: I64 = np.flatnonzero(values >= kth_largest(maxima, k))
-        left = values[rows]
-        return rows[left >= kth_largest(left, k)]
-    return np.flatnonzero(values >= kth_largest(values, k))
+    rows: I64 = np.flatnonzero(values >= below_kth(values, k))
+    left = values[rows]
+    return rows[left >= kth_largest(left, k)]
 
 
 def top_k(scores: F32 | F64, ids: I64, k: int) -> tuple[I64, F32 | F64]:

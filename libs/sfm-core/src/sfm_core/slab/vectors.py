@@ -105,7 +105,7 @@ class Slab:
     def _grow(self, least: int) -> None:
         grown = self._next
         if grown is None or grown.shape[0] < least:
-            capacity = max(least + least // 2, 2 * self._vectors.shape[0])
+            capacity = max(least + least // 4, 2 * self._vectors.shape[0])
             grown, self._copied = np.empty((capacity, self.dim), dtype=np.float32), 0
         grown[self._copied : self._rows] = self._vectors[self._copied : self._rows]
         self._vectors, self._next, self._copied = grown, None, 0
