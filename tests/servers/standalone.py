@@ -92,9 +92,9 @@ class Standalone:
             while "Ctrl-C" not in self.said:
                 left_s = READY_WITHIN_S - (time.perf_counter() - began)
                 assert selector.select(max(0.0, left_s)), f"not ready: {self.stderr}"
-                line = process.stdout.readline()
-                assert line, f"ended with {process.wait()}: {self.stderr}"
-                self.said += line
+                some = os.read(process.stdout.fileno(), 65_536).decode()
+                assert some, f"ended with {process.wait()}: {self.stderr}"
+                self.said += some
         self.started_in_s = time.perf_counter() - began
 
     def stop(self, number: int = signal.SIGINT, *, within_s: float = 30.0) -> int:
