@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+
 from sfm_core.errors import InvalidInput
 from sfm_core.importance import RESERVOIR, Normaliser
 from sfm_core.model import F64

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from sfm_core.errors import DimensionMismatch, InvalidInput
 from sfm_core.model import F32, F64, I64, Mask
 from sfm_core.slab import prefix as prefix_module

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from sfm_core.errors import DimensionMismatch, InvalidInput
 from sfm_core.model import F32
 from sfm_core.slab.vectors import UNIT_TOLERANCE, Slab, epsilon

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from sfm_core.slab.topk import kth_largest, reaching, top_k
 
 few_values = st.lists(st.integers(-3, 3).map(float), max_size=400)

@@ -28,7 +28,7 @@ import numpy as np
 
 from sfm_core.model import F32, F64, Mask
 
-MIN_ROWS: Final = 8192
+MIN_ROWS: Final = 16_384
 """Below this many rows the plain product is as fast."""
 MAX_WIDTH: Final = 96
 _MIN_WIDTH: Final = 32
