@@ -5,13 +5,13 @@ MAKEFLAGS += --no-print-directory
 
 PY := .venv/bin/python
 BIN := .venv/bin
-CODE := libs services tests benchmarks examples scripts
+CODE := libs services tests benchmarks scripts
 LOCKED := uv.lock pyproject.toml $(wildcard libs/*/pyproject.toml services/*/pyproject.toml) scripts/setup.sh
 UV = $(shell command -v uv || echo .tools/uv/bin/uv)
 T ?=
 A ?=
 
-.PHONY: help setup-dev run test check fmt lint types layers lock-check bench bench-quality bench-slab \
+.PHONY: help setup-dev run test check fmt lint types layers lock-check gen-check bench bench-quality bench-slab \
 	bench-service example gen settings clean
 
 help: ## Print this list
@@ -38,7 +38,7 @@ settings: .venv/.ready-run ## Print the effective settings and where each comes 
 test: .venv/.ready-dev ## Run the tests (T=path narrows, A=arguments for pytest)
 	$(PY) -m pytest $(A) $(T)
 
-check: lint types layers lock-check ## Everything that is checked without running the code
+check: lint types layers gen-check lock-check ## Everything that is checked without running the code
 
 lint: .venv/.ready-dev ## Style and formatting
 	$(BIN)/ruff check .
@@ -59,6 +59,12 @@ fmt: .venv/.ready-dev ## Format, and mend what can be mended by itself
 
 gen: .venv/.ready-dev ## Write the generated files anew
 	$(PY) scripts/gen.py
+
+gen-check: .venv/.ready-dev
+	$(PY) scripts/gen.py --check
+
+gen-check: .venv/.ready-dev
+	$(PY) scripts/gen.py --check
 
 bench: bench-slab bench-quality bench-service ## Every benchmark; each prints a table
 
