@@ -9,6 +9,7 @@ from sfm_core.model import Json, StoreStats
 from sfm_core.ports import Clock, RecordStore
 from sfm_core.recall.engine import RecallEngine
 from sfm_core.remember import Remember
+from sfm_core.runtime.metrics import PrometheusTelemetry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +77,22 @@ class Runtime:
             "dim": info.dim,
             "semantic": info.semantic,
         }
+
+
+def show(runtime: Runtime, telemetry: PrometheusTelemetry) -> None:
+    """Let scrapes see the state of an open runtime."""
+    info = runtime.embedder.info
+    telemetry.info(
+        "embedder_info",
+        name=info.name,
+        semantic=str(info.semantic).lower(),
+        revision=info.model_revision,
+    )
+    views = runtime.recall.views
+    telemetry.gauge("embedder_queue_texts", lambda: float(runtime.embedder.statistics().waiting))
+    telemetry.gauge("view_namespaces", lambda: float(views.totals()[0]))
+    telemetry.gauge("slab_rows", lambda: float(views.totals()[1]))
+    telemetry.gauge("slab_bytes", lambda: float(views.totals()[2]))
 
 
 def _counts(stats: StoreStats) -> Mapping[str, Json]:

@@ -172,9 +172,14 @@ def recall_results(found: Sequence[RecallResult], queries: Sequence[RecallQuery]
     return {"results": [recall_result(f, q) for f, q in zip(found, queries, strict=True)]}
 
 
-def page(listed: Page) -> Document:
+def page(listed: Page, norms: Sequence[float] | None = None) -> Document:
+    """`norms`: the importance norm of each memory of the page."""
+    shown = norms if norms is not None else [None] * len(listed.memories)
     return {
-        "memories": [memory(one) for one in listed.memories],
+        "memories": [
+            memory(one, importance_norm=norm)
+            for one, norm in zip(listed.memories, shown, strict=True)
+        ],
         "next_cursor": listed.next_cursor,
     }
 

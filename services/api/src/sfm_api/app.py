@@ -18,7 +18,7 @@ from sfm_api.operations import routes
 from sfm_api.readiness import Cached
 from sfm_api.services import Services
 from sfm_core import jsontext
-from sfm_core.assembled import Runtime
+from sfm_core.assembled import Runtime, show
 from sfm_core.errors import SfmError
 from sfm_core.runtime.api_settings import ApiSettings
 from sfm_core.runtime.metrics import PrometheusTelemetry, open_telemetry
@@ -39,7 +39,7 @@ def create_app(
     """
     limits = limits or Limits.of(settings)
     telemetry = telemetry or open_telemetry()
-    _show_embedder(runtime, telemetry)
+    show(runtime, telemetry)
     openapi = document.build(contract.OPERATIONS, version=version("sfm-api"))
     services = Services(
         runtime=runtime,
@@ -66,17 +66,6 @@ def create_app(
     )
     app.router.redirect_slashes = False
     return app
-
-
-def _show_embedder(runtime: Runtime, telemetry: PrometheusTelemetry) -> None:
-    embedder, info = runtime.embedder, runtime.embedder.info
-    telemetry.info(
-        "embedder_info",
-        name=info.name,
-        semantic=str(info.semantic).lower(),
-        revision=info.model_revision,
-    )
-    telemetry.gauge("embedder_queue_texts", lambda: float(embedder.statistics().waiting))
 
 
 def _cors(origins: tuple[str, ...]) -> list[Middleware]:

@@ -49,18 +49,19 @@ async def store_many(request: Request[State]) -> Response:
 
 async def get(request: Request[State]) -> Response:
     headers.query(request)
-    memory = await request.state["services"].runtime.remember.get(
-        headers.namespace(request), headers.coordinate(request)
-    )
-    return replies.json(encode.memory(memory), headers=replies.etag(memory.version))
+    runtime, namespace = request.state["services"].runtime, headers.namespace(request)
+    memory = await runtime.remember.get(namespace, headers.coordinate(request))
+    [norm] = await runtime.recall.norms(namespace, [memory.draft.importance])
+    document = encode.memory(memory, importance_norm=norm)
+    return replies.json(document, headers=replies.etag(memory.version))
 
 
 async def list_page(request: Request[State]) -> Response:
     said = headers.query(request, "kind", "tag", "filter", "since", "until", "limit", "cursor")
-    page = await request.state["services"].runtime.remember.list(
-        headers.namespace(request), decode.list_query(said)
-    )
-    return await replies.large(lambda: encode.page(page))
+    runtime, namespace = request.state["services"].runtime, headers.namespace(request)
+    page = await runtime.remember.list(namespace, decode.list_query(said))
+    norms = await runtime.recall.norms(namespace, [m.draft.importance for m in page.memories])
+    return await replies.large(lambda: encode.page(page, norms))
 
 
 async def delete(request: Request[State]) -> Response:

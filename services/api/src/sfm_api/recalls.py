@@ -1,5 +1,7 @@
 """Handlers of `/v1/{ns}/recall`: decode, call, encode."""
 
+from functools import partial
+
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -11,15 +13,17 @@ from sfm_core import decode, encode
 
 async def recall(request: Request[State]) -> Response:
     headers.query(request)
-    query = (await received(request, decode.recall_query)).value
-    found = await request.state["services"].runtime.recall.recall(headers.namespace(request), query)
+    engine = request.state["services"].runtime.recall
+    asked = partial(decode.recall_query, weights=engine.weights)
+    query = (await received(request, asked)).value
+    found = await engine.recall(headers.namespace(request), query)
     return await replies.large(lambda: encode.recall_result(found, query))
 
 
 async def recall_batch(request: Request[State]) -> Response:
     headers.query(request)
-    queries = (await received(request, decode.recall_batch, batch=True)).value
-    found = await request.state["services"].runtime.recall.recall_many(
-        headers.namespace(request), queries
-    )
+    engine = request.state["services"].runtime.recall
+    asked = partial(decode.recall_batch, weights=engine.weights)
+    queries = (await received(request, asked, batch=True)).value
+    found = await engine.recall_many(headers.namespace(request), queries)
     return await replies.large(lambda: encode.recall_results(found, queries))

@@ -8,13 +8,16 @@ from typing import Final, final
 from uuid import UUID
 
 import anyio
+import numpy as np
 import orjson
 
 from sfm_core.errors import DeadlineExceeded, Unavailable
+from sfm_core.importance import RESERVOIR
 from sfm_core.lexical.analysis import Analyzer
-from sfm_core.model import F32, Hit, Json, Memory, Mode, RecallQuery, RecallResult
+from sfm_core.model import F32, Hit, Json, Memory, Mode, RecallQuery, RecallResult, Weights
 from sfm_core.ports import ChangeFeed, Clock, Embedder, NoTelemetry, RecordStore, Telemetry
 from sfm_core.recall.rank import Plan, Ranked
+from sfm_core.recall.reservoir import Reservoir
 from sfm_core.recall.scans import Scans
 from sfm_core.recall.view import Snapshot, View
 from sfm_core.recall.views import Entry, Views
@@ -89,6 +92,7 @@ class RecallEngine:
                 feed=feed,
                 embedder=embedder.info,
                 analyzer=analyzer,
+                clock=clock,
                 budget_bytes=policy.budget_bytes,
                 poll_s=policy.poll_s,
                 telemetry=telemetry,
@@ -108,6 +112,11 @@ class RecallEngine:
                 telemetry=telemetry,
             )
             tasks.cancel_scope.cancel()
+
+    @property
+    def weights(self) -> Weights:
+        """What the hybrid legs weigh when a request does not say."""
+        return self._scoring.weights
 
     @property
     def views(self) -> Views:
@@ -146,6 +155,21 @@ class RecallEngine:
             took = perf_counter() - started
             self._telemetry.observe("recall_duration_seconds", took, mode=mode, outcome=outcome)
         return results
+
+    async def norms(self, namespace: str, importances: Sequence[float]) -> list[float]:
+        """Each importance mapped to [0, 1] by the namespace's present normaliser.
+
+        Raises:
+            Unavailable: the view is not in memory and the store does not answer.
+        """
+        view = self._views.peek(namespace)
+        if view is not None:
+            normaliser = view.normaliser
+        else:
+            samples, _ = await self._feed.samples(namespace, limit=RESERVOIR)
+            normaliser = Reservoir(samples).normaliser()
+        found: list[float] = normaliser.apply(np.array(importances, dtype=np.float64)).tolist()
+        return found
 
     def statistics(self, namespace: str) -> Mapping[str, Json]:
         """The view's size and importance state; `loaded: False` when it is not in memory."""
@@ -203,6 +227,7 @@ class RecallEngine:
         except Unavailable:
             if any(queries[i].mode is Mode.VECTOR for i in wanted):
                 raise
+            self._telemetry.count("recall_degraded_total", leg="vector")
             return vectors, ("vector",)
         finally:
             took = perf_counter() - started

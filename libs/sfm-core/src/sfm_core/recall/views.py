@@ -1,10 +1,9 @@
 """The loaded views of a process: built on first use, kept in step by a change feed."""
 
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from time import perf_counter
 from typing import Final, final
 
@@ -16,7 +15,7 @@ from sfm_core.errors import SfmError, Unavailable
 from sfm_core.importance import RESERVOIR
 from sfm_core.lexical.analysis import Analyzer
 from sfm_core.model import Changes, EmbedderInfo, Sample, ViewRow
-from sfm_core.ports import ChangeFeed, NoTelemetry, Telemetry
+from sfm_core.ports import ChangeFeed, Clock, NoTelemetry, Telemetry
 from sfm_core.recall.view import Snapshot, View
 
 INLINE_ROWS: Final = 8
@@ -55,6 +54,7 @@ class Views:
         feed: ChangeFeed,
         embedder: EmbedderInfo,
         analyzer: Analyzer,
+        clock: Clock,
         budget_bytes: int = 2 << 30,
         poll_s: float = 0.25,
         telemetry: Telemetry | None = None,
@@ -63,6 +63,7 @@ class Views:
         self._feed = feed
         self._embedder = embedder
         self._analyzer = analyzer
+        self._clock = clock
         self._budget_bytes = budget_bytes
         self._poll_s = poll_s
         self._telemetry = telemetry or NoTelemetry()
@@ -83,6 +84,7 @@ class Views:
         feed: ChangeFeed,
         embedder: EmbedderInfo,
         analyzer: Analyzer,
+        clock: Clock,
         budget_bytes: int = 2 << 30,
         poll_s: float = 0.25,
         telemetry: Telemetry | None = None,
@@ -94,6 +96,7 @@ class Views:
                 feed=feed,
                 embedder=embedder,
                 analyzer=analyzer,
+                clock=clock,
                 budget_bytes=budget_bytes,
                 poll_s=poll_s,
                 telemetry=telemetry,
@@ -175,6 +178,11 @@ class Views:
         if entry is not None:
             await self._apply(entry, rows, samples)
 
+    def totals(self) -> tuple[int, int, int]:
+        """(namespaces, live rows, bytes) of the loaded views."""
+        views = list(self.loaded().values())
+        return len(views), sum(v.live for v in views), sum(v.nbytes for v in views)
+
     async def drop(self, namespace: str) -> None:
         """Forget a view; the next recall builds it anew from the store."""
         self._entries.pop(namespace, None)
@@ -210,17 +218,17 @@ class Views:
         self._telemetry.observe("view_load_seconds", perf_counter() - started)
         self._keep_to_budget()
 
-    async def _apply(
-        self, entry: Entry, rows: Sequence[ViewRow], samples: Sequence[Sample]
-    ) -> None:
+    async def _apply(self, entry: Entry, rows: Sequence[ViewRow], samples: Sequence[Sample]) -> int:
+        """Write into a view; how many of the rows were news to it."""
         inline = len(rows) <= INLINE_ROWS and sum(len(r.text) for r in rows) <= INLINE_TEXT
         async with entry.lock:
             if inline:
-                entry.view.apply(rows, samples)
+                news = entry.view.apply(rows, samples)
             else:
-                await _on_thread(partial(entry.view.apply, rows, samples))
+                news = await anyio.to_thread.run_sync(entry.view.apply, rows, samples)
             if entry.view.wants_compaction():
-                await _on_thread(entry.view.compact)
+                await anyio.to_thread.run_sync(entry.view.compact)
+        return news
 
     async def _take(self, changes: Changes) -> None:
         by_namespace: dict[str, list[ViewRow]] = {}
@@ -231,8 +239,12 @@ class Views:
             if entry is None:
                 continue
             rows = by_namespace.get(namespace, [])
-            await self._apply(entry, rows, changes.samples.get(namespace, ()))
+            news = await self._apply(entry, rows, changes.samples.get(namespace, ()))
             entry.view.advance(changes.positions.get(namespace, 0))
+            written = [row.updated_at for row in rows if row.updated_at is not None]
+            if news and written:
+                lag_s = (self._clock.now() - max(written)).total_seconds()
+                self._telemetry.observe("feed_lag_seconds", max(0.0, lag_s))
 
     async def _follow(self) -> None:
         while True:
@@ -281,7 +293,3 @@ class Views:
 
 def _is_ready(entry: Entry) -> bool:
     return entry.loaded.is_set() and entry.failure is None
-
-
-async def _on_thread(work: Callable[[], object]) -> None:
-    await anyio.to_thread.run_sync(work, abandon_on_cancel=False)

@@ -53,7 +53,7 @@ LABEL_VALUES: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "method": frozenset({"GET", "PUT", "POST", "PATCH", "DELETE", "HEAD", "OPTIONS"}),
         "outcome": OUTCOMES,
         "mode": frozenset(Mode),
-        "stage": frozenset({"embed", "wait", "scan", "spread", "fuse", "hydrate"}),
+        "stage": frozenset({"embed", "wait", "scan", "hydrate"}),
     }
 )
 """The values a label may take; a label that is not here may take `MAX_OPEN_VALUES`."""
@@ -105,8 +105,6 @@ METRICS: Final[Mapping[str, Metric]] = MappingProxyType(
             _seconds("embedder_duration_seconds", "Time on the threads for one go.", "outcome"),
             _info("embedder_info", "The embedder in use.", "name", "semantic", "revision"),
             _seconds("event_loop_lag_seconds", "How late the event loop came round."),
-            _gauge("outbox_unsent", "Events that no transport has taken yet."),
-            _gauge("postgres_pool_connections", "Connections of the pool.", "state"),
             _info("build_info", "What runs.", "version", "python"),
         )
     }
