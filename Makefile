@@ -30,7 +30,7 @@ help: ## Print this list
 setup-dev: .venv/.ready-dev ## Install everything for work on the code
 
 run: .venv/.ready-run ## Start SFM here, in the foreground: REST on 9595, data in ./data
-	@exec $(PY) -m sfm_standalone
+	@exec $(BIN)/soma serve
 
 settings: .venv/.ready-run ## Print the effective settings and where each comes from
 	@exec $(BIN)/soma settings

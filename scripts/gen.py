@@ -18,8 +18,7 @@ def settings_table() -> str:
     lines = [
         "# Settings of `soma serve`",
         "",
-        "Environment variables, read once at the start; all faults are reported together. "
-        "This page is written by `make gen`.",
+        "Environment variables, read once at the start. This page is written by `make gen`.",
         "",
         "| name | default | meaning |",
         "|---|---|---|",
