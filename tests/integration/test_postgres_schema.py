@@ -155,6 +155,25 @@ async def test_row_level_security_keeps_the_indexes_in_use(
     assert "Seq Scan" not in plan, plan
 
 
+async def test_the_feed_finds_changes_by_index_before_anything_was_analysed(
+    fresh_database: str,
+) -> None:
+    feed = load_queries("feed")
+    async with open_pool(fresh_database, size=1) as pool:
+        await PostgresStore(pool).apply("a", [an_upsert(f"{i}") for i in range(1000)])
+        async with pool.unscoped() as connection, connection.transaction():
+            await connection.execute(feed["open_changes"])
+            for name, arguments, indexes in (
+                ("changed_rows", (1, ["a"], "r"), ["memories_changed", "memory_vectors_changed"]),
+                ("changed_samples", (1, ["a"]), ["memory_events_changed"]),
+                ("positions", (["a"],), ["Backward using memory_events_pkey"]),
+            ):
+                rows = await connection.fetch(f"EXPLAIN {feed[name]}", *arguments)
+                plan = "\n".join(row[0] for row in rows)
+                assert all(index in plan for index in indexes), plan
+                assert "Seq Scan" not in plan, plan
+
+
 @pytest.fixture(scope="module")
 def large_database(module_database: str) -> str:
     """A few thousand rows, analysed."""

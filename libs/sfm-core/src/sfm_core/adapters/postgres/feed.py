@@ -6,17 +6,18 @@ also a transaction that began long before and commits late.
 """
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Collection, Sequence
-from typing import Final
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from typing import Any, Final
 from uuid import UUID
 
-from sfm_core.adapters.postgres.pool import EVERY_NAMESPACE, Pool
+import anyio.lowlevel
+
+from sfm_core.adapters.postgres.pool import Pool
 from sfm_core.adapters.postgres.queries import load_queries
 from sfm_core.adapters.postgres.rows import plain_uuid, view_row_of
 from sfm_core.model import Changes, Sample, ViewRow
 
 _SQL: Final = load_queries("feed")
-_SCOPE: Final = load_queries("reads")["scope"]
 _PAGE: Final = 500
 
 
@@ -69,7 +70,7 @@ async def changes(
         pool.unscoped() as connection,
         connection.transaction(isolation="repeatable_read", readonly=True),
     ):
-        await connection.fetchval(_SCOPE, EVERY_NAMESPACE)
+        await connection.execute(_SQL["open_changes"])
         head = await connection.fetchval(_SQL["head"])
         tops = await connection.fetch(_SQL["positions"], names)
         rows = await connection.fetch(_SQL["changed_rows"], since, names, model_revision)
@@ -79,9 +80,18 @@ async def changes(
     for row in sampled:
         found[row["namespace"]].append(Sample(position=row["seq"], importance=row["importance"]))
     return Changes(
-        rows=tuple(view_row_of(row) for row in rows),
+        rows=tuple(await _view_rows(rows)),
         samples=dict(found),
         positions={row["name"]: row["top"] for row in tops},
         token=int(now),
         head=int(head),
     )
+
+
+async def _view_rows(rows: Sequence[Mapping[str, Any]]) -> list[ViewRow]:
+    """Decoded in slices, so that a great change does not hold the event loop."""
+    found: list[ViewRow] = []
+    for start in range(0, len(rows), _PAGE):
+        found += [view_row_of(row) for row in rows[start : start + _PAGE]]
+        await anyio.lowlevel.checkpoint()
+    return found

@@ -25,11 +25,10 @@ class FilterTerms:
     joined: str | None
     """None: no filter."""
     paths: Sequence[str]
-    """Into a document with the payload under `payload`, and system fields under their names,
-    times as microseconds from the epoch."""
+    """SQL/JSON paths into the payload, or the names of system fields."""
     operators: Sequence[str]
     operands: Sequence[str]
-    """JSON; for `$in`, and for `$eq`, an array of what is equal."""
+    """JSON, times as microseconds from the epoch; for `$in` an array of what is equal."""
 
 
 def filter_terms(part: Filter | None) -> FilterTerms:
@@ -59,8 +58,8 @@ def _joined(part: Filter, terms: list[tuple[str, str, str]]) -> str:
 
 def _path(field: str) -> str:
     if field in SYSTEM_FIELDS:
-        return f"$.{quoted(field)}"
-    return ".".join(["$.payload", *map(quoted, field.split("."))])
+        return field
+    return ".".join(["$", *map(quoted, field.split("."))])
 
 
 def _bound(operand: object) -> object:

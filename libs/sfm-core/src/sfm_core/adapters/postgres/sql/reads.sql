@@ -52,12 +52,34 @@ WHERE namespace = $1 AND deleted_at IS NULL
   AND ($8::timestamptz IS NULL OR coalesce(occurred_at, created_at) < $8)
   AND ($9::jsonpath IS NULL OR jsonb_path_match((
         SELECT coalesce(jsonb_agg(EXISTS (
-            SELECT FROM jsonb_path_query(d.document, t.path::jsonpath, '{}', true) AS reached
+            SELECT FROM (
+                SELECT p.value
+                FROM jsonb_path_query(
+                    payload::jsonb, (CASE WHEN t.path LIKE '$%' THEN t.path END)::jsonpath, '{}', true
+                ) AS p (value)
+                UNION ALL
+                SELECT CASE t.path
+                    WHEN '@kind' THEN to_jsonb(kind)
+                    WHEN '@tags' THEN to_jsonb(nullif(tags, '{}'))
+                    WHEN '@session' THEN to_jsonb(session)
+                    WHEN '@source' THEN to_jsonb(source)
+                    WHEN '@importance' THEN to_jsonb(importance)
+                    WHEN '@pinned' THEN to_jsonb(pinned)
+                    WHEN '@created_at' THEN
+                        to_jsonb((extract(epoch FROM created_at) * 1000000)::bigint)
+                    WHEN '@updated_at' THEN
+                        to_jsonb((extract(epoch FROM updated_at) * 1000000)::bigint)
+                    WHEN '@occurred_at' THEN
+                        to_jsonb(
+                            (extract(epoch FROM coalesce(occurred_at, created_at)) * 1000000)::bigint
+                        )
+                END
+            ) AS reached
             CROSS JOIN LATERAL (
-                SELECT reached AS value, false AS inside
+                SELECT reached.value, false AS inside WHERE reached.value IS NOT NULL
                 UNION ALL
                 SELECT e.value, true FROM jsonb_array_elements(
-                    CASE jsonb_typeof(reached) WHEN 'array' THEN reached ELSE '[]' END
+                    CASE jsonb_typeof(reached.value) WHEN 'array' THEN reached.value ELSE '[]' END
                 ) AS e
             ) AS candidate
             WHERE CASE
@@ -86,14 +108,6 @@ WHERE namespace = $1 AND deleted_at IS NULL
         ) ORDER BY t.n), '[]')
         FROM unnest($10::text[], $11::text[], $12::jsonb[])
             WITH ORDINALITY AS t (path, operator, operand, n)
-        CROSS JOIN (SELECT jsonb_strip_nulls(jsonb_build_object(
-            '@kind', kind, '@tags', nullif(tags, '{}'), '@importance', importance,
-            '@pinned', pinned, '@session', session, '@source', source,
-            '@created_at', (extract(epoch FROM created_at) * 1000000)::bigint,
-            '@updated_at', (extract(epoch FROM updated_at) * 1000000)::bigint,
-            '@occurred_at',
-            (extract(epoch FROM coalesce(occurred_at, created_at)) * 1000000)::bigint
-        )) || jsonb_build_object('payload', payload::jsonb) AS document) AS d
     ), $9::jsonpath))
 ORDER BY created_at, id
 LIMIT $13;
