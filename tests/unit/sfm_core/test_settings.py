@@ -118,8 +118,8 @@ def test_groups_are_loaded_along_and_their_faults_come_together() -> None:
         "SFM_EMBEDDER is none of onnx, hash; SFM_HTTP_PORT is not between 0 and 65535; "
         "SOMA_API_TOKEN is required; SFM_T_EXTRA is required"
     )
-    loaded = load(Composed, {"SOMA_API_TOKEN": TOKEN, "SFM_T_EXTRA": "1", "SFM_FAST_CORE": "0"})
-    assert loaded.core.fast_core is False
+    loaded = load(Composed, {"SOMA_API_TOKEN": TOKEN, "SFM_T_EXTRA": "1", "SFM_RECALL_BETA": "0"})
+    assert loaded.core.recall_beta == 0.0
     assert loaded.http.http_port == 9595
 
 
@@ -191,13 +191,13 @@ def test_rows_for_people_mask_secrets_and_say_where_values_come_from(tmp_path: P
         "SOMA_API_TOKEN_FILE": str(file),
         "POSTGRES_URL": "postgresql://me:pw@host/db",
         "SFM_T_EXTRA": "1",
-        "SFM_FAST_CORE": "off",
+        "SFM_LANGUAGE": "german",
         "SOMA_CORS_ORIGINS": "https://a.example, https://b.example",
     }
     rows = {row.name: row for row in describe(load(Composed, env), env)}
     assert (rows["SOMA_API_TOKEN"].value, rows["SOMA_API_TOKEN"].source) == ("***", "file")
     assert (rows["POSTGRES_URL"].value, rows["POSTGRES_URL"].source) == ("***", "environment")
-    assert (rows["SFM_FAST_CORE"].value, rows["SFM_FAST_CORE"].source) == ("0", "environment")
+    assert (rows["SFM_LANGUAGE"].value, rows["SFM_LANGUAGE"].source) == ("german", "environment")
     assert (rows["SFM_HTTP_PORT"].value, rows["SFM_HTTP_PORT"].source) == ("9595", "default")
     assert rows["SOMA_CORS_ORIGINS"].value == "https://a.example,https://b.example"
     assert all(row.doc for row in rows.values())

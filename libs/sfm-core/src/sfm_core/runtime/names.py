@@ -9,22 +9,13 @@ from typing import Final
 SFM_NAMES: Final = frozenset(
     {
         "SFM_DATA_DIR",
-        "SFM_DECAY_ENABLED",
-        "SFM_DECAY_INTERVAL_SECONDS",
         "SFM_EMBEDDER",
-        "SFM_EVENTS_TRANSPORT",
-        "SFM_FAST_CORE",
         "SFM_FEED_INTERVAL_SECONDS",
-        "SFM_GRPC_HOST",
-        "SFM_GRPC_PORT",
         "SFM_HTTP_HOST",
         "SFM_HTTP_PORT",
         "SFM_LANGUAGE",
         "SFM_LOG_LEVEL",
-        "SFM_MAX_MEMORY_SIZE",
-        "SFM_METRICS_PORT",
         "SFM_MODEL_DIR",
-        "SFM_PRUNING_INTERVAL_SECONDS",
         "SFM_RECALL_BETA",
         "SFM_RECALL_DEADLINE_SECONDS",
         "SFM_RECALL_HALF_LIFE_SECONDS",
@@ -32,9 +23,7 @@ SFM_NAMES: Final = frozenset(
         "SFM_RECALL_WEIGHT_KEYWORD",
         "SFM_RECALL_WEIGHT_RECENCY",
         "SFM_RECALL_WEIGHT_VECTOR",
-        "SFM_RECONCILE_INTERVAL_SECONDS",
         "SFM_SHUTDOWN_GRACE_SECONDS",
         "SFM_SLAB_MAX_BYTES",
-        "SFM_SLAB_SNAPSHOT_DIR",
     }
 )
