@@ -1,0 +1,66 @@
+"""What every command talks to, whether a server is behind it or this process."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from sfm_core.coordinates import Coordinate
+
+type Document = dict[str, Any]
+"""A JSON object of the REST contract."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """What must be so for a write to happen."""
+
+    version: int | None = None
+    absent: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BulkReply:
+    document: Document
+    """`{results, position}`."""
+    replayed: bool
+    """The answer to an earlier call with the same key."""
+
+
+class Client(Protocol):
+    """One namespace's memory. Arguments and answers are the documents of the REST contract.
+
+    Each method raises `Failure` when it does not succeed; nothing is retried here.
+    """
+
+    async def store(
+        self,
+        coordinate: Coordinate,
+        memory: Document,
+        *,
+        condition: Condition | None = None,
+        key: str | None = None,
+    ) -> Document: ...
+
+    async def remember(self, memory: Document, *, key: str | None = None) -> Document: ...
+
+    async def get(self, coordinate: Coordinate) -> Document: ...
+
+    async def list(self, asked: Mapping[str, str]) -> Document:
+        """One page: `{memories, next_cursor}`."""
+        ...
+
+    async def delete(
+        self,
+        coordinate: Coordinate,
+        *,
+        condition: Condition | None = None,
+        key: str | None = None,
+    ) -> None: ...
+
+    async def recall(self, asked: Document) -> Document: ...
+
+    async def stats(self) -> Document: ...
+
+    async def store_bulk(self, memories: Sequence[bytes], *, key: str) -> BulkReply:
+        """Store JSON texts, each one value, in one request; a result for each, in order."""
+        ...

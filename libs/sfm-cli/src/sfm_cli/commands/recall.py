@@ -1,0 +1,67 @@
+"""`soma recall`."""
+
+import click
+
+from sfm_cli import tables
+from sfm_cli.client import Document
+from sfm_cli.options import Talk, talks
+from sfm_cli.output import say, say_json
+from sfm_cli.payload import json_option, said
+from sfm_core.coordinates import Coordinate
+from sfm_core.errors import Fault, InvalidInput
+
+
+@click.command("recall")
+@click.argument("query")
+@click.option("-k", "--top-k", type=int, metavar="N", help="How many, at most 200. [5]")
+@click.option("--mode", type=click.Choice(["hybrid", "vector", "keyword"]))
+@click.option("--kind", type=click.Choice(["episodic", "semantic"]))
+@click.option("--filter", metavar="JSON", help='Like {"@source": "Ada"}.')
+@click.option("--since", metavar="TIME", help="Like 2026-05-01T12:00:00Z.")
+@click.option("--until", metavar="TIME")
+@click.option("--box", metavar="MIN:MAX", help="Only inside; like 0,0:10,10.")
+@click.option("--min-score", type=float, metavar="X", help="In [0, 1].")
+@click.option("--min-similarity", type=float, metavar="X", help="Of the raw cosine.")
+@click.option("--min-position", type=int, metavar="N", help="Wait until that write is seen.")
+@click.option("--weights", metavar="JSON", help='Like {"vector": 1, "keyword": 0.5}.')
+@click.option("--explain", is_flag=True, help="Show what each score is the sum of.")
+@click.option("--include", multiple=True, metavar="PART", help="payload, text; may be repeated.")
+@talks
+def command(talk: Talk, **given: object) -> None:
+    """Find the memories that matter for QUERY, best first."""
+    asked = _body(given)
+    if not talk.as_json:
+        asked.setdefault("include", ["payload", "text"])
+    found = talk.ask(lambda client: client.recall(asked))
+    if talk.as_json:
+        say_json(found)
+    else:
+        say(tables.hits(found, explained=bool(given["explain"])))
+
+
+def _body(given: dict[str, object]) -> Document:
+    body = said(given)
+    for name in ("filter", "weights"):
+        if name in body:
+            body[name] = json_option(body[name], f"/{name}")
+    if "box" in body:
+        body["box"] = _box(body["box"])
+    return body
+
+
+def _box(text: str) -> Document:
+    low, colon, high = text.partition(":")
+    if not colon:
+        raise click.UsageError("--box is two corners, like 0,0:10,10")
+    return {"min": _corner(low, "/box/min"), "max": _corner(high, "/box/max")}
+
+
+def _corner(text: str, path: str) -> list[int | float]:
+    try:
+        return Coordinate.parse(text).numbers()
+    except InvalidInput as error:
+        faults = [
+            Fault(path + fault.path.removeprefix("/coordinate"), fault.message)
+            for fault in error.faults
+        ]
+        raise InvalidInput(faults[0].message, faults=faults) from None

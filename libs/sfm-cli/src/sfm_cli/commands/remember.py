@@ -1,0 +1,27 @@
+"""`soma remember`."""
+
+from typing import Any
+
+import click
+
+from sfm_cli import tables
+from sfm_cli.options import Talk, checked_key, key_option, memory_options, talks
+from sfm_cli.output import say, say_json
+from sfm_cli.payload import memory_of
+
+
+@click.command("remember")
+@memory_options
+@key_option
+@talks
+def command(talk: Talk, *, given: dict[str, Any], key: str | None) -> None:
+    """Store a memory; it finds its coordinate by itself, near memories like it.
+
+    The same memory again is the same coordinate. PAYLOAD as in `soma store`.
+    """
+    memory, checked = memory_of(given), checked_key(key)
+    stored = talk.ask(lambda client: client.remember(memory, key=checked), writes=True)
+    if talk.as_json:
+        say_json(stored)
+    else:
+        say(tables.stored(stored))

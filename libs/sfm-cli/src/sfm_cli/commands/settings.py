@@ -1,0 +1,41 @@
+"""`soma settings`."""
+
+import click
+
+from sfm_cli.failures import Failure
+from sfm_cli.output import plain, say, say_json, table
+from sfm_cli.session import Session
+from sfm_cli.settings import EverySetting
+from sfm_core.errors import SfmError
+from sfm_core.runtime.settings import describe, load
+
+
+@click.command("settings")
+@click.option("--json", "as_json", is_flag=True, help="Print a list of objects.")
+@click.pass_obj
+def command(session: Session, *, as_json: bool) -> None:
+    """Print the effective settings and where each comes from; secrets are masked.
+
+    They are environment variables; docs in the last column. A wrong one is named, with exit
+    code 8.
+    """
+    try:
+        rows = describe(load(EverySetting, session.env), session.env)
+    except SfmError as error:
+        failure = Failure.of(error)
+        failure.as_json = as_json
+        raise failure from error
+    if as_json:
+        say_json(
+            {
+                "settings": [
+                    {"name": r.name, "value": r.value, "source": r.source, "doc": r.doc}
+                    for r in rows
+                ]
+            }
+        )
+        return
+    made = table("name", "value", "source", "meaning", rest="meaning")
+    for row in rows:
+        made.add_row(row.name, plain(row.value), row.source, row.doc)
+    say(made)

@@ -1,0 +1,203 @@
+"""The client over HTTP: to a server, or to the REST application in this process."""
+
+import json
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Final, final
+
+import httpx
+
+from sfm_cli.client import BulkReply, Condition, Document
+from sfm_cli.failures import Failure
+from sfm_core.coordinates import Coordinate
+from sfm_core.errors import (
+    DeadlineExceeded,
+    Fault,
+    InvalidInput,
+    Misconfigured,
+    SfmError,
+    Unavailable,
+)
+from sfm_core.runtime.wire import PROBLEM_TYPE
+from sfm_standalone.settings import is_loopback
+
+_TIMEOUT: Final = httpx.Timeout(60.0, connect=5.0)
+_BULK_TIMEOUT: Final = httpx.Timeout(150.0, connect=5.0)
+_JSON: Final = {"Content-Type": "application/json"}
+_GATEWAY: Final = frozenset({502, 503, 504})
+
+
+@asynccontextmanager
+async def open_remote(url: str, token: str | None, namespace: str) -> AsyncGenerator["RestClient"]:
+    """A client of the server at `url`, which `target.checked_url` has judged."""
+    headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+    try:
+        http = httpx.AsyncClient(
+            base_url=url,
+            headers=headers,
+            timeout=_TIMEOUT,
+            # a proxy cannot reach what listens on this machine only
+            trust_env=not is_loopback(httpx.URL(url).host),
+        )
+    except UnicodeEncodeError:
+        raise Failure.of(Misconfigured("the token holds characters no header can carry")) from None
+    async with http:
+        yield RestClient(http, namespace)
+
+
+@final
+class RestClient:
+    """A `Client`; the server behind `http` judges everything."""
+
+    def __init__(self, http: httpx.AsyncClient, namespace: str) -> None:
+        self._http = http
+        self._root = f"/v1/{namespace}"
+
+    async def store(
+        self,
+        coordinate: Coordinate,
+        memory: Document,
+        *,
+        condition: Condition | None = None,
+        key: str | None = None,
+    ) -> Document:
+        return _document(
+            await self._call(
+                "PUT",
+                f"/memories/{coordinate.text}",
+                content=_body(memory),
+                headers=_write_headers(condition, key),
+            )
+        )
+
+    async def remember(self, memory: Document, *, key: str | None = None) -> Document:
+        headers = _write_headers(None, key)
+        return _document(
+            await self._call("POST", "/memories", content=_body(memory), headers=headers)
+        )
+
+    async def get(self, coordinate: Coordinate) -> Document:
+        return _document(await self._call("GET", f"/memories/{coordinate.text}"))
+
+    async def list(self, asked: Mapping[str, str]) -> Document:
+        _check_text(asked)
+        return _document(await self._call("GET", "/memories", params=asked))
+
+    async def delete(
+        self,
+        coordinate: Coordinate,
+        *,
+        condition: Condition | None = None,
+        key: str | None = None,
+    ) -> None:
+        headers = _write_headers(condition, key)
+        await self._call("DELETE", f"/memories/{coordinate.text}", headers=headers)
+
+    async def recall(self, asked: Document) -> Document:
+        return _document(await self._call("POST", "/recall", content=_body(asked), headers=_JSON))
+
+    async def stats(self) -> Document:
+        return _document(await self._call("GET", "/stats"))
+
+    async def store_bulk(self, memories: Sequence[bytes], *, key: str) -> BulkReply:
+        answer = await self._call(
+            "POST",
+            "/memories:batch",
+            content=b'{"items":[' + b",".join(memories) + b"]}",
+            headers=_write_headers(None, key),
+            patience=_BULK_TIMEOUT,
+        )
+        replayed = answer.headers.get("Idempotent-Replay") == "true"
+        return BulkReply(document=_document(answer), replayed=replayed)
+
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        *,
+        content: bytes | None = None,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        patience: httpx.Timeout = _TIMEOUT,
+    ) -> httpx.Response:
+        try:
+            answer = await self._http.request(
+                method,
+                self._root + path,
+                content=content,
+                params=params,
+                headers=headers,
+                timeout=patience,
+            )
+        except httpx.TimeoutException as error:
+            raise Failure.of(DeadlineExceeded(f"{self._where} does not answer in time")) from error
+        except httpx.TransportError as error:
+            reason = str(error) or type(error).__name__
+            raise Failure.of(Unavailable(f"{self._where} cannot be reached: {reason}")) from error
+        if answer.is_success:
+            return answer
+        raise self._failure(answer)
+
+    def _failure(self, answer: httpx.Response) -> Failure:
+        if _media(answer) == PROBLEM_TYPE:
+            return Failure(_document(answer), retry_after_s=_retry_after(answer))
+        said = f"HTTP {answer.status_code}, {_media(answer) or 'no content type'}"
+        message = f"{self._where} does not answer as SFM does ({said})"
+        gone = answer.status_code in _GATEWAY
+        error: SfmError = Unavailable(message) if gone else Misconfigured(message)
+        return Failure.of(error)
+
+    @property
+    def _where(self) -> str:
+        return str(self._http.base_url).rstrip("/")
+
+
+def _document(answer: httpx.Response) -> Document:
+    try:
+        found = answer.json()
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise Failure.of(Misconfigured(f"{answer.url.host} does not answer as SFM does (no JSON)"))
+    return found
+
+
+def _body(value: Document) -> bytes:
+    """NaN and lone surrogates go as they are: to be refused where everything is judged."""
+    return json.dumps(value).encode()
+
+
+def _write_headers(condition: Condition | None, key: str | None) -> dict[str, str]:
+    headers = dict(_JSON)
+    if key is not None:
+        headers["Idempotency-Key"] = key
+    if condition is not None and condition.absent:
+        headers["If-None-Match"] = "*"
+    if condition is not None and condition.version is not None:
+        headers["If-Match"] = f'"{condition.version}"'
+    return headers
+
+
+def _check_text(asked: Mapping[str, str]) -> None:
+    faults = [
+        Fault(f"/{name}", "is not UTF-8") for name, value in asked.items() if not _is_text(value)
+    ]
+    if faults:
+        raise Failure.of(InvalidInput(faults[0].message, faults=faults))
+
+
+def _is_text(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _media(answer: httpx.Response) -> str:
+    return str(answer.headers.get("content-type", "")).partition(";")[0].strip()
+
+
+def _retry_after(answer: httpx.Response) -> float | None:
+    text = str(answer.headers.get("retry-after", ""))
+    return float(text) if text.isascii() and text.isdigit() else None

@@ -1,0 +1,113 @@
+"""The documents of the contract as people read them."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from sfm_cli.client import Document
+from sfm_cli.output import facts, plain, table
+
+
+def place(numbers: Sequence[float]) -> str:
+    """A coordinate as it is typed."""
+    return ",".join(str(number) for number in numbers)
+
+
+def when(document: Mapping[str, Any]) -> str:
+    """To the minute, in UTC: when it happened, else when it was stored."""
+    at = str(document.get("occurred_at") or document.get("created_at") or "")
+    return at[:16].replace("T", " ")
+
+
+def stored(document: Document) -> str:
+    how = "new" if document["created"] else "known already" if document["deduplicated"] else "over"
+    return (
+        f"stored {place(document['coordinate'])} ({how}; version {document['version']},"
+        f" position {document['position']})"
+    )
+
+
+def hits(document: Document, *, explained: bool) -> RenderableType:
+    """Best first; with `explained`, under each the parts its score is the sum of."""
+    if not document["hits"]:
+        return Group("nothing found", *_degraded(document))
+    made = table("score", "coordinate", "when", "source", "text", numbers=("score",), rest="text")
+    for hit in document["hits"]:
+        made.add_row(
+            f"{hit['score']:.4f}",
+            place(hit["coordinate"]),
+            when(hit),
+            plain(hit.get("source") or ""),
+            plain(_words(hit)),
+        )
+        if explained and "explain" in hit:
+            made.add_row("", "", "", "", Text(_why(hit["explain"]), style="dim"))
+    return Group(made, *_degraded(document))
+
+
+def memories(document: Document) -> Table:
+    made = table("coordinate", "when", "kind", "importance", "source", "tags", "text",
+                 numbers=("importance",), rest="text")  # fmt: skip
+    for memory in document["memories"]:
+        made.add_row(
+            place(memory["coordinate"]),
+            when(memory),
+            memory["kind"],
+            f"{memory['importance']:g}",
+            plain(memory["source"] or ""),
+            plain(" ".join(memory["tags"])),
+            plain(_words(memory)),
+        )
+    return made
+
+
+def memory(document: Document) -> Table:
+    shown: dict[str, Any] = {"coordinate": place(document["coordinate"])}
+    for name, value in document.items():
+        if name == "coordinate" or value in (None, [], False):
+            continue
+        shown[name] = _json(value) if isinstance(value, dict | list) else value
+    return facts(shown)
+
+
+def stats(document: Document) -> Table:
+    """Groups flattened to dotted names."""
+    return facts(dict(_flat(document, "")))
+
+
+def _words(document: Mapping[str, Any]) -> str:
+    text = document.get("text")
+    return str(text) if text else _json(document.get("payload", {}))
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _why(explain: Mapping[str, Any]) -> str:
+    parts = [f"{name} {value:.4f}" for name, value in explain["parts"].items()]
+    raw = [
+        f"{name} {explain[name]:.4g}"
+        for name in ("cosine", "bm25", "importance_norm", "factor")
+        if explain.get(name) is not None
+    ]
+    return f"= {' + '.join(parts)}  ({', '.join(raw)})"
+
+
+def _degraded(document: Document) -> list[str]:
+    legs = document.get("degraded") or []
+    return [f"without: {', '.join(legs)} (did not answer)"] if legs else []
+
+
+def _flat(document: Mapping[str, Any], path: str) -> list[tuple[str, Any]]:
+    found: list[tuple[str, Any]] = []
+    for name, value in document.items():
+        if isinstance(value, dict):
+            found += _flat(value, f"{path}{name}.")
+        else:
+            found.append((path + name, "-" if value is None else value))
+    return found

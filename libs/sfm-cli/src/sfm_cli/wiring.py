@@ -1,0 +1,93 @@
+"""The product in this process: the REST application over an open runtime, without a socket.
+
+The same code judges and answers as in a server, so both give the same documents.
+"""
+
+import secrets
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+import httpx
+
+from sfm_api.app import create_app
+from sfm_cli.rest import RestClient
+from sfm_core.adapters.postgres.migrate import migrate
+from sfm_core.errors import Misconfigured
+from sfm_core.factory import IN_MEMORY, open_runtime
+from sfm_core.runtime.api_settings import ApiSettings
+from sfm_core.runtime.core_settings import CoreSettings
+from sfm_core.runtime.secret import Secret
+from sfm_standalone.postgres import EmbeddedPostgres
+from sfm_standalone.settings import StandaloneSettings
+from sfm_standalone.wiring import MODELS, open_core
+
+_HOST: Final = "http://soma"
+_PATIENCE: Final = httpx.Timeout(None)
+"""The application has deadlines of its own."""
+
+
+@asynccontextmanager
+async def open_local(
+    settings: StandaloneSettings, namespace: str, *, data_dir: Path | None
+) -> AsyncGenerator[RestClient]:
+    """A client of the product in this process.
+
+    Over the embedded PostgreSQL of `data_dir`, which the caller holds; when that is None, over
+    `POSTGRES_URL`, whose schema is left as it is: migrating it is a step of its own.
+
+    Raises:
+        Misconfigured: a setting, the data directory or the database will not do.
+        Unavailable: PostgreSQL does not answer.
+    """
+    token = Secret(secrets.token_urlsafe(32))
+    async with AsyncExitStack() as stack:
+        core = settings.core
+        if data_dir is not None:
+            core = await stack.enter_async_context(open_core(core, data_dir))
+        runtime = await stack.enter_async_context(
+            open_runtime(core, model_cache=_model_cache(data_dir or settings.data_dir))
+        )
+        app = create_app(runtime, ApiSettings.of(settings.http, token))
+        http = await stack.enter_async_context(
+            httpx.AsyncClient(
+                transport=httpx.ASGITransport(app=app),
+                base_url=_HOST,
+                headers={"Authorization": f"Bearer {token.value}"},
+                timeout=_PATIENCE,
+            )
+        )
+        yield RestClient(http, namespace)
+
+
+async def migrate_given(core: CoreSettings) -> list[str]:
+    """Bring the schema of `POSTGRES_URL` up to this code; the migrations applied now.
+
+    Raises:
+        Misconfigured, Unavailable: as `migrate`.
+    """
+    if core.postgres_url is None or core.postgres_url.value == IN_MEMORY:
+        raise Misconfigured("POSTGRES_URL names no database to migrate")
+    return await migrate(
+        core.postgres_url.value,
+        ssl_mode=core.postgres_ssl_mode,
+        root_cert=_text(core.postgres_ssl_root_cert),
+        cert=_text(core.postgres_ssl_cert),
+        key=_text(core.postgres_ssl_key),
+    )
+
+
+async def migrate_embedded(data_dir: Path) -> list[str]:
+    """The same for the embedded PostgreSQL of a data directory that the caller holds."""
+    async with EmbeddedPostgres.open(data_dir) as server:
+        return await migrate(server.dsn)
+
+
+def _model_cache(data_dir: Path) -> Path | None:
+    """Where a server here would build the model; None (the user's cache) where there is none."""
+    return data_dir / MODELS if data_dir.is_dir() else None
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)
