@@ -124,7 +124,7 @@ def test_groups_are_loaded_along_and_their_faults_come_together() -> None:
 
 
 def test_a_name_of_another_process_is_fine_and_a_test_name_is_not_looked_at() -> None:
-    env = {"SFM_GRPC_PORT": "1", "SFM_TEST_POSTGRES_URL": "x", "PATH": "y", "SFM_DATA_DIR": "z"}
+    env = {"SFM_DATA_DIR": "1", "SFM_TEST_POSTGRES_URL": "x", "PATH": "y", "SFM_DATA_DIR": "z"}
     assert load(CoreSettings, env) == CoreSettings()
 
 
