@@ -11,6 +11,7 @@ from sfm_core.adapters.postgres.store import PostgresStore
 from sfm_core.errors import NotFound
 from sfm_core.model import Delete, Receipt
 from sfm_core.testing.writes import an_upsert, at, written
+from tests.servers.postgres import TestPostgres
 
 pytestmark = pytest.mark.integration
 
@@ -89,3 +90,12 @@ async def test_the_scope_of_a_write_ends_with_its_transaction(pool: Pool) -> Non
     applied = await store.apply("theirs", [Delete(coordinate=at("2"))])
     assert isinstance(applied.outcomes[0], NotFound)
     assert written(await store.apply("theirs", [an_upsert("2")])).version == 1
+
+
+async def test_a_superuser_is_not_bound_and_the_store_says_so(
+    postgres_server: TestPostgres,
+) -> None:
+    if postgres_server.admin_dsn == postgres_server.dsn:
+        pytest.skip("the given server has one role only")
+    async with open_pool(postgres_server.admin_dsn, size=1) as pool:
+        assert await PostgresStore(pool).rls_enforced() is False
