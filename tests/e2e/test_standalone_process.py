@@ -11,8 +11,8 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
-from sfm_standalone.data_dir import served_from
 
+from sfm_standalone.data_dir import served_from
 from tests.servers.standalone import Standalone, standalone
 
 pytestmark = pytest.mark.e2e

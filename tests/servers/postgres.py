@@ -15,6 +15,7 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 import pytest
 from anyio.from_thread import BlockingPortal, start_blocking_portal
+
 from sfm_core.adapters.postgres.migrate import migrate
 from sfm_core.errors import SfmError
 

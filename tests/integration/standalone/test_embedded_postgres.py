@@ -6,13 +6,16 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import quote
 
 import anyio
 import asyncpg
 import psutil
 import pytest
+
 from sfm_core.errors import Misconfigured
 from sfm_standalone.postgres import EmbeddedPostgres
+from sfm_standalone.socket_folder import socket_folder
 
 pytestmark = pytest.mark.integration
 
@@ -120,8 +123,10 @@ async def test_a_path_too_long_for_a_socket_is_no_obstacle(tmp_path: Path) -> No
     deep = tmp_path / ("x" * 100)
     deep.mkdir()
     async with EmbeddedPostgres.open(deep) as pg:
-        assert str(deep) not in pg.dsn
+        elsewhere = socket_folder(deep / "postgres")
+        assert quote(str(elsewhere), safe="") in pg.dsn
         assert await _value(pg.dsn, "SELECT 1") == 1
+    assert not await anyio.Path(elsewhere).exists()
 
 
 async def test_a_cluster_half_made_by_a_killed_run_is_made_anew(tmp_path: Path) -> None:
@@ -162,7 +167,9 @@ async def test_a_strangers_pid_in_the_pid_file_does_not_keep_the_server_down(
 ORPHAN_MAKER = """
 import sys, anyio
 from pathlib import Path
+from urllib.parse import quote
 from sfm_standalone.postgres import EmbeddedPostgres
+from sfm_standalone.socket_folder import socket_folder
 
 async def main():
     async with EmbeddedPostgres.open(Path(sys.argv[1])) as pg:

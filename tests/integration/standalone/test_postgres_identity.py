@@ -11,6 +11,7 @@ import anyio
 import asyncpg
 import psutil
 import pytest
+
 from sfm_standalone import identity
 from sfm_standalone.identity import Identity, Plan, identity_for
 from sfm_standalone.postgres import EmbeddedPostgres

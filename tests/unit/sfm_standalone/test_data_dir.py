@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from sfm_core.errors import Conflict, Misconfigured
 from sfm_standalone.data_dir import DataDir, served_from
 

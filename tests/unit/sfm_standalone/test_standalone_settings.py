@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from sfm_core.errors import Misconfigured
 from sfm_core.runtime.settings import load
 from sfm_standalone.banner import banner

@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
-from sfm_core.errors import Misconfigured, Unavailable
 
+from sfm_core.errors import Misconfigured, Unavailable
 from sfm_standalone.identity import Identity, identity_for
 
 SUPERUSER = "postgres"

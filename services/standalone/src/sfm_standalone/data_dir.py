@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Final, final
 
 import psutil
+
 from sfm_core.errors import Conflict, Misconfigured
 
 LOCK: Final = "lock"

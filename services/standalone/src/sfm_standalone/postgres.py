@@ -16,8 +16,8 @@ from urllib.parse import quote
 import anyio
 import asyncpg
 from anyio.abc import Process
-from sfm_core.errors import Unavailable
 
+from sfm_core.errors import Unavailable
 from sfm_standalone.cluster import (
     SUPERUSER,
     Cluster,
@@ -27,7 +27,7 @@ from sfm_standalone.cluster import (
     server_environment,
     stop_leftovers,
 )
-from sfm_standalone.socket_folder import socket_folder
+from sfm_standalone.socket_folder import abandon, socket_folder
 
 log = logging.getLogger(__name__)
 
@@ -113,6 +113,7 @@ class EmbeddedPostgres:
         finally:
             with anyio.CancelScope(shield=True):
                 await server._stop()
+                await anyio.to_thread.run_sync(abandon, sockets)
 
     @property
     def dsn(self) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final, TextIO
 
 import anyio
+
 from sfm_api.server import serve_http
 from sfm_core.errors import SfmError
 from sfm_core.runtime.lifecycle import DrainTimeout, run_until_stopped
@@ -17,7 +18,6 @@ from sfm_core.runtime.logging import configure
 from sfm_core.runtime.metrics import watch_loop
 from sfm_core.runtime.secret import Secret
 from sfm_core.runtime.settings import load
-
 from sfm_standalone.banner import banner
 from sfm_standalone.data_dir import DataDir
 from sfm_standalone.settings import StandaloneSettings

@@ -4,6 +4,7 @@ import hashlib
 import os
 import socket
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from sfm_core.errors import Misconfigured
@@ -29,6 +30,12 @@ def socket_folder(folder: Path) -> Path:
         if private and not candidate.is_symlink() and _takes_sockets(candidate):
             return candidate
     raise Misconfigured(f"no place for a Unix socket: neither {folder / 'run'} nor {elsewhere}")
+
+
+def abandon(folder: Path) -> None:
+    """Remove a socket folder whose server is gone; one that is not empty stays."""
+    with suppress(OSError):
+        folder.rmdir()
 
 
 def _takes_sockets(folder: Path) -> bool:

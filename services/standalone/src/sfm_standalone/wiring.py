@@ -6,6 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from starlette.applications import Starlette
+
 from sfm_api.app import create_app
 from sfm_core.adapters.postgres.migrate import migrate
 from sfm_core.errors import Misconfigured
@@ -14,8 +16,6 @@ from sfm_core.runtime.api_settings import ApiSettings
 from sfm_core.runtime.core_settings import CoreSettings
 from sfm_core.runtime.metrics import PrometheusTelemetry, open_telemetry
 from sfm_core.runtime.secret import Secret
-from starlette.applications import Starlette
-
 from sfm_standalone.postgres import EmbeddedPostgres
 from sfm_standalone.settings import StandaloneSettings
 
