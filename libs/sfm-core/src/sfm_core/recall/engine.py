@@ -15,6 +15,7 @@ from sfm_core.errors import DeadlineExceeded, Unavailable
 from sfm_core.importance import RESERVOIR
 from sfm_core.lexical.analysis import Analyzer
 from sfm_core.model import F32, Hit, Json, Memory, Mode, RecallQuery, RecallResult, Weights
+from sfm_core.owned import owned_tasks
 from sfm_core.ports import ChangeFeed, Clock, Embedder, NoTelemetry, RecordStore, Telemetry
 from sfm_core.recall.rank import Plan, Ranked
 from sfm_core.recall.reservoir import Reservoir
@@ -97,7 +98,7 @@ class RecallEngine:
                 poll_s=policy.poll_s,
                 telemetry=telemetry,
             ) as views,
-            anyio.create_task_group() as tasks,
+            owned_tasks() as tasks,
         ):
             yield cls(
                 views=views,
@@ -111,7 +112,6 @@ class RecallEngine:
                 policy=policy,
                 telemetry=telemetry,
             )
-            tasks.cancel_scope.cancel()
 
     @property
     def weights(self) -> Weights:

@@ -15,6 +15,7 @@ from sfm_core.errors import SfmError, Unavailable
 from sfm_core.importance import RESERVOIR
 from sfm_core.lexical.analysis import Analyzer
 from sfm_core.model import Changes, EmbedderInfo, Sample, ViewRow
+from sfm_core.owned import owned_tasks
 from sfm_core.ports import ChangeFeed, Clock, NoTelemetry, Telemetry
 from sfm_core.recall.view import Snapshot, View
 
@@ -90,7 +91,7 @@ class Views:
         telemetry: Telemetry | None = None,
     ) -> AsyncGenerator["Views"]:
         """A registry whose feed runs until the block ends."""
-        async with anyio.create_task_group() as tasks:
+        async with owned_tasks() as tasks:
             views = cls(
                 tasks,
                 feed=feed,
@@ -103,7 +104,6 @@ class Views:
             )
             tasks.start_soon(views._follow)
             yield views
-            tasks.cancel_scope.cancel()
 
     # -- for recalls -----------------------------------------------------------------------
 

@@ -1,0 +1,45 @@
+import anyio
+import pytest
+
+from sfm_core.owned import owned_tasks
+
+
+async def raising(error: Exception, *, in_a_task: bool) -> None:
+    async def crash() -> None:
+        raise error
+
+    async with owned_tasks() as tasks:
+        tasks.start_soon(crash if in_a_task else anyio.sleep_forever)
+        if in_a_task:
+            await anyio.sleep_forever()
+        raise error
+
+
+@pytest.mark.parametrize("in_a_task", [True, False])
+async def test_an_error_of_the_block_or_of_a_task_comes_out_as_it_is(in_a_task: bool) -> None:
+    with anyio.fail_after(5), pytest.raises(KeyError, match="mine"):
+        await raising(KeyError("mine"), in_a_task=in_a_task)
+
+
+async def test_the_tasks_end_with_the_block() -> None:
+    ended = anyio.Event()
+
+    async def work() -> None:
+        try:
+            await anyio.sleep_forever()
+        finally:
+            ended.set()
+
+    with anyio.fail_after(5):
+        async with owned_tasks() as tasks:
+            tasks.start_soon(work)
+            await anyio.lowlevel.checkpoint()
+        assert ended.is_set()
+
+
+async def test_a_cancelled_caller_is_cancelled() -> None:
+    with anyio.move_on_after(0) as scope:
+        async with owned_tasks() as tasks:
+            tasks.start_soon(anyio.sleep_forever)
+            await anyio.sleep_forever()
+    assert scope.cancelled_caught
