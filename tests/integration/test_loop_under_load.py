@@ -83,9 +83,11 @@ async def test_the_loop_comes_round_within_50_ms_under_load(fresh_database: str)
             answer = await client.post("/v1/load/memories:batch", json=a_batch(100 + number, 1000))
             assert answer.status_code == 200
     for attempt in range(ATTEMPTS):
-        async with a_client(fresh_database) as client:  # so the view is loaded anew under load
-            async with responsive_loop(within_s=60.0) as heartbeat:
-                await one_round(client, attempt)
+        async with (
+            a_client(fresh_database) as client,  # anew, so that the view is loaded under load
+            responsive_loop(within_s=60.0) as heartbeat,
+        ):
+            await one_round(client, attempt)
         worst.append(heartbeat.worst_s)
         if heartbeat.worst_s <= ALLOWED_S:
             return
