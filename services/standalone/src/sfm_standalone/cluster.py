@@ -170,7 +170,8 @@ def stop_leftovers(cluster: Cluster, *, patience_s: float = 20.0) -> None:
         (signal.SIGKILL, 5.0),
     ):
         leftovers = list(_leftovers(cluster.data))
-        mains = [process for process in leftovers if _is_main(process)]
+        main = _recorded_main(cluster.data)
+        mains = [process for process in leftovers if process.pid == main]
         for process in mains or leftovers:
             # workers that lost their main process know no polite way
             _send(process, number if mains else max(number, signal.SIGQUIT))
@@ -188,12 +189,12 @@ def _leftovers(data: Path) -> Iterator[psutil.Process]:
             yield process
 
 
-def _is_main(process: psutil.Process) -> bool:
-    """Whether this is the server's main process: its workers call themselves `postgres: …`."""
+def _recorded_main(data: Path) -> int | None:
+    """The pid that the server's main process wrote down; worth something only among leftovers."""
     try:
-        return not process.cmdline()[:1] or not process.cmdline()[0].startswith("postgres:")
-    except psutil.NoSuchProcess:
-        return False
+        return int((data / "postmaster.pid").read_text("utf-8").split("\n", 1)[0])
+    except (FileNotFoundError, ValueError):
+        return None
 
 
 def _send(process: psutil.Process, number: int) -> None:
