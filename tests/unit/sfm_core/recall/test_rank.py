@@ -130,7 +130,7 @@ def slow_hybrid(
 def norms_of(view: View) -> dict[UUID, float]:
     snapshot = view.snapshot()
     return {
-        snapshot.ids[row]: float(snapshot.norms[row])
+        UUID(bytes=snapshot.ids[row]): float(snapshot.norms[row])
         for row in range(snapshot.rows)
         if snapshot.alive[row]
     }

@@ -250,10 +250,10 @@ class RecallEngine:
         async with entry.lock:
             columns = entry.view.columns
             missing = frozenset().union(*(columns.missing(f) for f in filters))
-            payloads: dict[UUID, str] = {}
+            payloads: dict[bytes, str] = {}
             if missing:
                 async for batch in self._feed.payloads(namespace):
-                    payloads.update((memory, text) for memory, _, text in batch)
+                    payloads.update((memory.bytes, text) for memory, _, text in batch)
             parsed = await anyio.to_thread.run_sync(
                 lambda: [
                     orjson.loads(payloads.get(memory, "{}"))

@@ -252,7 +252,7 @@ def _bounded(snapshot: Snapshot, rows: I64, score: F32 | F64) -> I64:
     if rows.shape[0] <= MAX_TIES:
         return rows
     coarse = np.round(score.astype(np.float64), 4)
-    ids = np.array([snapshot.ids[int(row)].hex for row in rows])
+    ids = np.array([snapshot.ids[int(row)].hex() for row in rows])
     order = np.lexsort((ids, -snapshot.norms[rows], -coarse))[:MAX_TIES]
     return np.sort(rows[order])
 
@@ -276,7 +276,7 @@ def _best(snapshot: Snapshot, plan: Plan, found: _Found) -> list[Candidate]:
         key=lambda i: (
             -round(found.scored[i].score / GRAIN),
             -float(norms[found.rows[i]]),
-            snapshot.ids[int(found.rows[i])].bytes,
+            snapshot.ids[int(found.rows[i])],
         )
     )
     return [_candidate(snapshot, plan, found, i) for i in keep[: query.top_k]]
@@ -308,7 +308,7 @@ def _candidate(snapshot: Snapshot, plan: Plan, found: _Found, i: int) -> Candida
             config=plan.scoring.weighted(plan.query.weights).config(plan.model_revision),
         )
     return Candidate(
-        id=snapshot.ids[row],
+        id=UUID(bytes=snapshot.ids[row]),
         version=int(snapshot.versions[row]),
         score=float(scored.score),
         norm=norm,

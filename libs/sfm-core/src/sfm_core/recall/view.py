@@ -4,7 +4,6 @@ from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID
 
 import numpy as np
 import orjson
@@ -46,8 +45,8 @@ class Snapshot:
     normaliser: Normaliser
     chain: Chain
     versions: I64
-    ids: Sequence[UUID]
-    """Id of each row; longer than `rows` once the view has grown."""
+    ids: Sequence[bytes]
+    """Id of each row as 16 bytes; longer than `rows` once the view has grown."""
     axes: F64
     """Shape (rows, width), padded with NaN."""
     position: int
@@ -75,9 +74,9 @@ class View:
         self._columns = Columns()
         self._chains = Chains()
         self._reservoir = Reservoir()
-        self._ids: list[UUID] = []
-        self._row_of: dict[UUID, int] = {}
-        self._tombstones: dict[UUID, int] = {}
+        self._ids: list[bytes] = []  # bytes: the collector need not look at them
+        self._row_of: dict[bytes, int] = {}
+        self._tombstones: dict[bytes, int] = {}
         self._alive = Grown(np.bool_)
         self._embedded = Grown(np.bool_)
         self._importance = Grown(np.float64)
@@ -125,7 +124,7 @@ class View:
     def normaliser(self) -> Normaliser:
         return self._reservoir.normaliser()
 
-    def version_of(self, memory: UUID) -> int:
+    def version_of(self, memory: bytes) -> int:
         """Newest version the view knows of, tombstones included; 0 for none."""
         row = self._row_of.get(memory)
         if row is None:
@@ -136,10 +135,7 @@ class View:
         """Whether the event at just this position was taken in lately; False proves nothing."""
         return position in self._recent
 
-    def rows_by_id(self) -> dict[UUID, int]:
-        return dict(self._row_of)
-
-    def ids_in_row_order(self) -> Sequence[UUID]:
+    def ids_in_row_order(self) -> Sequence[bytes]:
         return self._ids
 
     def snapshot(self) -> Snapshot:
@@ -174,12 +170,13 @@ class View:
         for row in rows:
             if self._is_news(row):
                 applied += 1
-                self._kill(row.id)
+                memory = row.id.bytes
+                self._kill(memory)
                 if row.deleted:
-                    self._tombstones[row.id] = row.version
+                    self._tombstones[memory] = row.version
                 else:
-                    self._tombstones.pop(row.id, None)
-                    self._row_of[row.id] = self._reserve(row)
+                    self._tombstones.pop(memory, None)
+                    self._row_of[memory] = self._reserve(row)
                     fresh.append(row)
             self._note(row.position)
         self._append_vectors(fresh)
@@ -226,13 +223,13 @@ class View:
     # -- the parts of it -------------------------------------------------------------------
 
     def _is_news(self, row: ViewRow) -> bool:
-        known = self.version_of(row.id)
+        known = self.version_of(row.id.bytes)
         if row.version != known:
             return row.version > known
-        at = self._row_of.get(row.id)
+        at = self._row_of.get(row.id.bytes)
         return at is not None and row.vector is not None and not self._embedded.view()[at]
 
-    def _kill(self, memory: UUID) -> None:
+    def _kill(self, memory: bytes) -> None:
         row = self._row_of.pop(memory, None)
         if row is not None:
             self._alive.view()[row] = False
@@ -241,7 +238,7 @@ class View:
     def _reserve(self, row: ViewRow) -> int:
         """Everything but the vector; vectors are appended together at the end of `apply`."""
         number = len(self._ids)
-        self._ids.append(row.id)
+        self._ids.append(row.id.bytes)
         self._alive.append(True)
         self._embedded.append(row.vector is not None)
         self._importance.append(row.importance)
