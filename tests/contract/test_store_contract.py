@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 
 import pytest
+
 from sfm_core.adapters.inmemory import InMemoryStore
 from sfm_core.adapters.postgres.pool import open_pool
 from sfm_core.adapters.postgres.store import PostgresStore

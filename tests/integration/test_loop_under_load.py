@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import anyio
 import httpx
@@ -59,7 +60,7 @@ async def one_round(client: httpx.AsyncClient, number: int) -> None:
     """A batch, 64 recalls, a filter's first use, a large body and a large page at once."""
     statuses: list[int] = []
 
-    async def call(method: str, path: str, **sent: object) -> None:
+    async def call(method: str, path: str, **sent: Any) -> None:
         answer = await client.request(method, path, **sent)
         statuses.append(answer.status_code)
 

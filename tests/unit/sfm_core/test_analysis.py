@@ -6,6 +6,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from sfm_core.errors import Misconfigured
 from sfm_core.lexical import analysis
 from sfm_core.lexical.analysis import Analyzer

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from sfm_core import columns as columns_module
 from sfm_core.columns import KIND_CODES, NEVER, Columns
 from sfm_core.filters import (

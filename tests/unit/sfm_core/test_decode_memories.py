@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+
 from sfm_core import decode, encode
 from sfm_core.coordinates import Coordinate
 from sfm_core.decode.limits import MAX_BATCH_ITEMS, MAX_TEXT_BYTES

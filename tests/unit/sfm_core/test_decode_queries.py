@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+
 from sfm_core import decode
 from sfm_core.decode.queries import DEFAULT_WEIGHTS
 from sfm_core.errors import Fault, InvalidInput

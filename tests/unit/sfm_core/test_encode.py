@@ -3,6 +3,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from uuid import UUID
 
 import orjson
+
 from sfm_core import encode
 from sfm_core.coordinates import Coordinate
 from sfm_core.errors import Corrupt, Fault, InvalidInput

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, reject
 from hypothesis import strategies as st
+
 from sfm_core.errors import InvalidInput
 from sfm_core.filters import (
     MAX_DEPTH,

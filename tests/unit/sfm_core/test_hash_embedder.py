@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from sfm_core.adapters.hash_embedder import HASH_FLOOR, HashEmbedder
 from sfm_core.errors import Misconfigured
 from sfm_core.hashing import HASH_REVISION, hash_vector, hash_vectors

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+
 from sfm_core.errors import InvalidInput, MalformedJson, TooLarge
 from sfm_core.jsontext import (
     BATCH,

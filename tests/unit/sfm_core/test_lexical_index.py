@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from sfm_core.errors import Corrupt
 from sfm_core.lexical.index import MAX_COUNT, LexicalArrays, LexicalIndex, LexicalSnapshot
 from sfm_core.model import Mask

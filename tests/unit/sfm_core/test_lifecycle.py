@@ -7,6 +7,7 @@ from time import perf_counter
 
 import anyio
 import pytest
+
 from sfm_core.runtime.clock import SystemClock
 from sfm_core.runtime.lifecycle import DrainTimeout, run_until_stopped
 from sfm_core.testing.fakes import EPOCH, ManualClock

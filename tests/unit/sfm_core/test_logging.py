@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 import anyio
 import pytest
+
 from sfm_core.errors import Unavailable
 from sfm_core.runtime.logging import configure, in_request
 from sfm_core.runtime.secret import Secret

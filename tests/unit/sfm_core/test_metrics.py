@@ -7,6 +7,7 @@ import anyio
 import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
+
 from sfm_core.errors import NotFound, Unavailable
 from sfm_core.ports import Telemetry
 from sfm_core.runtime.metric_names import (

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from sfm_core.adapters import minilm
 from sfm_core.adapters.minilm import ensure_minilm, packaged_source
 from sfm_core.adapters.minilm_rewrite import rewrite

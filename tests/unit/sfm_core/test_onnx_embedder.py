@@ -11,6 +11,7 @@ import pytest
 from anyio import fail_after, wait_all_tasks_blocked
 from anyio.lowlevel import checkpoint
 from prometheus_client import CollectorRegistry
+
 from sfm_core.adapters.embedder_statistics import EmbedderStatistics
 from sfm_core.adapters.embedders import open_embedder
 from sfm_core.adapters.modelfolder import SETTINGS_FILE

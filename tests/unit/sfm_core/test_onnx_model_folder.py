@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from sfm_core.adapters.modelfolder import (
     MODEL_FILE,
     SETTINGS_FILE,

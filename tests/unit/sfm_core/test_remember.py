@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import anyio
 import numpy as np
 import pytest
+
 from sfm_core.adapters.inmemory import InMemoryStore
 from sfm_core.coordinates import Coordinate, event_id
 from sfm_core.errors import (

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from sfm_core.errors import InvalidInput, Misconfigured
 from sfm_core.model import F64, Weights
 from sfm_core.scoring import (

@@ -8,6 +8,7 @@ from typing import Literal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from sfm_core.errors import Misconfigured
 from sfm_core.runtime.api_settings import ApiSettings, HttpSettings, token_faults
 from sfm_core.runtime.core_settings import CoreSettings
@@ -124,7 +125,7 @@ def test_groups_are_loaded_along_and_their_faults_come_together() -> None:
 
 
 def test_a_name_of_another_process_is_fine_and_a_test_name_is_not_looked_at() -> None:
-    env = {"SFM_DATA_DIR": "1", "SFM_TEST_POSTGRES_URL": "x", "PATH": "y", "SFM_DATA_DIR": "z"}
+    env = {"SFM_DATA_DIR": "1", "SFM_TEST_POSTGRES_URL": "x", "PATH": "y"}
     assert load(CoreSettings, env) == CoreSettings()
 
 

@@ -4,6 +4,7 @@ import locale
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+
 from sfm_core.model import JsonObject, MemoryDraft
 from sfm_core.text import effective_text, indexed_text
 

@@ -1,5 +1,6 @@
 import orjson
 import pytest
+
 from sfm_core import errors
 from sfm_core.errors import ErrorKind, Fault, InvalidInput, SfmError, VectorIndexUnavailable
 from sfm_core.runtime.wire import MAX_FAULTS, WIRE, problem, status_of

@@ -1,4 +1,5 @@
 from itertools import count
+from typing import Any
 
 import numpy as np
 from hypothesis import given
@@ -37,7 +38,7 @@ def slow_neighbours(rows: dict[int, tuple[str | None, int, int]]) -> dict[int, t
 
 
 @given(steps)
-def test_neighbours_are_those_of_the_sorted_session(history: list[tuple]) -> None:
+def test_neighbours_are_those_of_the_sorted_session(history: list[tuple[Any, ...]]) -> None:
     chains = Chains()
     live: dict[int, tuple[str | None, int, int]] = {}
     total = 0

@@ -1,9 +1,18 @@
 """The engine over the in-memory store: what a recall promises, by its effects."""
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Mapping,
+    Sequence,
+)
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import anyio
@@ -20,6 +29,7 @@ from sfm_core.filters import Op, Term
 from sfm_core.jsontext import dumps
 from sfm_core.model import (
     F32,
+    Changes,
     EmbedderInfo,
     Memory,
     MemoryDraft,
@@ -39,9 +49,9 @@ class SwitchedStore(InMemoryStore):
     """The twin, with an outage to switch on and rows that may vanish between rank and fetch."""
 
     down = False
-    before_fetch: object = None
+    before_fetch: Callable[[], Awaitable[object]] | None = None
 
-    async def fetch(self, namespace: str, ids: Sequence[UUID]) -> Mapping[UUID, Memory]:
+    async def fetch(self, namespace: str, ids: Collection[UUID]) -> Mapping[UUID, Memory]:
         self._check()
         if self.before_fetch is not None:
             action, self.before_fetch = self.before_fetch, None
@@ -55,9 +65,11 @@ class SwitchedStore(InMemoryStore):
         self._check()
         return await super().token()
 
-    async def changes(self, *args: object, **kwargs: object) -> object:
+    async def changes(
+        self, token: int, namespaces: Collection[str], *, model_revision: str
+    ) -> Changes:
         self._check()
-        return await super().changes(*args, **kwargs)
+        return await super().changes(token, namespaces, model_revision=model_revision)
 
     def _check(self) -> None:
         if self.down:
@@ -92,11 +104,11 @@ class World:
     clock: ManualClock
     telemetry: RecordingTelemetry
 
-    async def put(self, at: int, text: str, namespace: str = "acme", **said: object) -> int:
+    async def put(self, at: int, text: str, namespace: str = "acme", **said: Any) -> int:
         draft = MemoryDraft(payload={"note": text, **said.pop("payload", {})}, **said)
         return (await self.remember.store(namespace, Coordinate.of([at]), draft)).position
 
-    async def ask(self, text: str, namespace: str = "acme", **asked: object) -> RecallResult:
+    async def ask(self, text: str, namespace: str = "acme", **asked: Any) -> RecallResult:
         return await self.engine.recall(namespace, RecallQuery(query=text, **asked))
 
 
@@ -224,7 +236,7 @@ async def test_the_same_request_gives_equal_bytes_again_and_after_a_restart() ->
             )
         for at in range(0, 60, 7):
             await world.remember.delete("acme", Coordinate.of([at]))
-        asked = {"explain": True, "top_k": 20, "include_text": True}
+        asked: dict[str, Any] = {"explain": True, "top_k": 20, "include_text": True}
         before = as_bytes(await world.ask("soup 3", **asked))
         assert as_bytes(await world.ask("soup 3", **asked)) == before
         await world.engine.views.drop("acme")
@@ -345,7 +357,7 @@ async def test_rows_that_come_while_a_view_loads_are_not_lost() -> None:
     class SlowLoad(SwitchedStore):
         async def load(
             self, namespace: str, *, model_revision: str
-        ) -> AsyncGenerator[list[ViewRow]]:
+        ) -> AsyncIterator[Sequence[ViewRow]]:
             async for rows in super().load(namespace, model_revision=model_revision):
                 loading.set()
                 await go_on.wait()

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import numpy as np
@@ -14,7 +15,18 @@ from hypothesis import strategies as st
 from sfm_core.coordinates import Coordinate, memory_id
 from sfm_core.filters import Op, Term
 from sfm_core.lexical.analysis import Analyzer
-from sfm_core.model import F32, Box, Kind, Mode, RecallQuery, Sample, ViewRow, Weights
+from sfm_core.model import (
+    F32,
+    F64,
+    Box,
+    Explanation,
+    Kind,
+    Mode,
+    RecallQuery,
+    Sample,
+    ViewRow,
+    Weights,
+)
 from sfm_core.recall.rank import Candidate, Plan, rank
 from sfm_core.recall.view import View
 from sfm_core.scoring import Scoring
@@ -33,7 +45,7 @@ def unit(seed: int) -> F32:
     return (vector / np.linalg.norm(vector)).astype(np.float32)
 
 
-def a_row(number: int, *, version: int = 1, **changed: object) -> ViewRow:
+def a_row(number: int, *, version: int = 1, **changed: Any) -> ViewRow:
     coordinate = Coordinate.of([number])
     row = ViewRow(
         namespace="acme",
@@ -49,7 +61,7 @@ def a_row(number: int, *, version: int = 1, **changed: object) -> ViewRow:
     return replace(row, **changed)
 
 
-def a_plan(text: str = "tea in the garden", *, seed: int = 7, **asked: object) -> Plan:
+def a_plan(text: str = "tea in the garden", *, seed: int = 7, **asked: Any) -> Plan:
     query = RecallQuery(query=text, explain=True, **asked)
     return Plan(
         query=query,
@@ -66,6 +78,21 @@ def a_view(rows: Sequence[ViewRow]) -> View:
     view = View("acme", dim=DIM, analyzer=ANALYZER)
     view.apply(rows, [Sample(position=r.position, importance=r.importance) for r in rows])
     return view
+
+
+def vector_of(plan: Plan) -> F64:
+    assert plan.vector is not None
+    return plan.vector.astype(np.float64)
+
+
+def row_vector(row: ViewRow) -> F64:
+    assert row.vector is not None
+    return row.vector.astype(np.float64)
+
+
+def why(candidate: Candidate) -> Explanation:
+    assert candidate.explanation is not None
+    return candidate.explanation
 
 
 # -- the slow version --------------------------------------------------------------------------
@@ -91,8 +118,8 @@ def slow_bm25(rows: dict[UUID, ViewRow], terms: Sequence[str]) -> dict[UUID, flo
 def slow_hybrid(
     rows: dict[UUID, ViewRow], allowed: set[UUID], plan: Plan, norms: dict[UUID, float]
 ) -> dict[UUID, float]:
-    query = plan.vector.astype(np.float64)
-    cosines = {i: float(r.vector.astype(np.float64) @ query) for i, r in rows.items()}
+    query = vector_of(plan)
+    cosines = {i: float(row_vector(r) @ query) for i, r in rows.items()}
     bm25 = slow_bm25(rows, plan.terms)
     best_v, best_k = max(cosines[i] for i in allowed), max(bm25[i] for i in allowed)
     v = {
@@ -110,7 +137,7 @@ def slow_hybrid(
             sessions.setdefault(r.session, []).append(i)
     scores = {}
     for i in allowed:
-        members = sessions.get(rows[i].session, [i]) if rows[i].session is not None else [i]
+        members = sessions.get(rows[i].session or "", [i])
         at = members.index(i)
 
         def lent(step: int, members: list[UUID] = members, at: int = at, own: UUID = i) -> float:
@@ -167,7 +194,7 @@ rows_strategy = st.lists(
 @settings(max_examples=150, deadline=None)
 @given(rows_strategy, st.integers(1, 12), st.integers(0, 6))
 def test_hybrid_order_and_scores_are_those_of_the_slow_version(
-    history: list[tuple], top_k: int, seed: int
+    history: list[tuple[Any, ...]], top_k: int, seed: int
 ) -> None:
     view = View("acme", dim=DIM, analyzer=ANALYZER)
     live: dict[UUID, ViewRow] = {}
@@ -216,9 +243,9 @@ def test_the_parts_add_up_to_the_score_exactly(mode: Mode) -> None:
     [ranked] = rank(view.snapshot(), [a_plan(mode=mode, top_k=30)])
     assert ranked.candidates
     for candidate in ranked.candidates:
-        assert sum(candidate.explanation.parts.values()) == candidate.score
+        assert sum(why(candidate).parts.values()) == candidate.score
         assert 0.0 < candidate.score <= 1.0
-        assert all(0.0 <= part <= 1.0 for part in candidate.explanation.parts.values())
+        assert all(0.0 <= part <= 1.0 for part in why(candidate).parts.values())
 
 
 def test_vector_mode_is_the_fast_core_formula() -> None:
@@ -226,8 +253,8 @@ def test_vector_mode_is_the_fast_core_formula() -> None:
     view = a_view(rows)
     norms = norms_of(view)
     plan = a_plan(mode=Mode.VECTOR, top_k=10)
-    query = plan.vector.astype(np.float64)
-    slow = {r.id: max(0.0, float(r.vector.astype(np.float64) @ query)) * norms[r.id] for r in rows}
+    query = vector_of(plan)
+    slow = {r.id: max(0.0, float(row_vector(r) @ query)) * norms[r.id] for r in rows}
     [ranked] = rank(view.snapshot(), [plan])
     assert_same_ranking(ranked.candidates, slow, norms, 10)
 
@@ -238,7 +265,7 @@ def test_a_filter_is_applied_before_top_k_and_scales_by_what_it_admits() -> None
     [ranked] = rank(view.snapshot(), [a_plan(top_k=5, mode=Mode.VECTOR, filter=rare)])
     assert {c.id for c in ranked.candidates} <= {a_row(n).id for n in range(0, 200, 40)}
     [hybrid] = rank(view.snapshot(), [a_plan(top_k=5, filter=rare)])
-    assert max(c.explanation.values["vector"] for c in hybrid.candidates) == 1.0
+    assert max(why(c).values["vector"] for c in hybrid.candidates) == 1.0
 
 
 def test_kind_time_and_box_bounds_hold() -> None:
@@ -246,7 +273,7 @@ def test_kind_time_and_box_bounds_hold() -> None:
         [a_row(n, kind=Kind.SEMANTIC if n % 2 else Kind.EPISODIC) for n in range(50)]
         + [a_row(500, coordinate=Coordinate.of([3, 3]))]
     )
-    asked = {
+    asked: dict[str, Any] = {
         "kind": Kind.SEMANTIC,
         "since": START + timedelta(hours=10),
         "until": START + timedelta(hours=20),
@@ -272,7 +299,7 @@ def test_a_memory_without_a_vector_yet_is_found_by_its_words() -> None:
     [hybrid, vector] = rank(view.snapshot(), [a_plan("tea"), a_plan("tea", mode=Mode.VECTOR)])
     first = hybrid.candidates[0]
     assert first.id == a_row(0).id
-    assert first.explanation.cosine is None
+    assert why(first).cosine is None
     assert a_row(0).id not in {c.id for c in vector.candidates}
     assert view.apply([a_row(0, text="tea")]) == 1
     [vector] = rank(view.snapshot(), [a_plan("tea", mode=Mode.VECTOR, top_k=50)])
@@ -286,7 +313,7 @@ def test_min_score_and_min_similarity_give_an_honest_empty_answer() -> None:
     for mode in (Mode.VECTOR, Mode.HYBRID):
         [ranked] = rank(view.snapshot(), [a_plan(mode=mode, min_similarity=0.2, top_k=30)])
         assert ranked.candidates
-        assert all(c.explanation.cosine >= 0.2 for c in ranked.candidates)
+        assert all((why(c).cosine or 0.0) >= 0.2 for c in ranked.candidates)
 
 
 def test_equal_scores_are_ordered_by_importance_then_id() -> None:

@@ -1,3 +1,5 @@
+from random import Random
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -8,7 +10,7 @@ from sfm_core.recall.reservoir import Reservoir
 
 @given(st.lists(st.integers(1, 2000), unique=True, max_size=900), st.randoms(use_true_random=False))
 def test_it_holds_the_latest_samples_by_position_in_whatever_order_they_came(
-    positions: list[int], shuffler: object
+    positions: list[int], shuffler: Random
 ) -> None:
     samples = [Sample(position=p, importance=float(p) / 7) for p in positions]
     shuffler.shuffle(samples)
