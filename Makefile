@@ -63,9 +63,6 @@ gen: .venv/.ready-dev ## Write the generated files anew
 gen-check: .venv/.ready-dev
 	$(PY) scripts/gen.py --check
 
-gen-check: .venv/.ready-dev
-	$(PY) scripts/gen.py --check
-
 bench: bench-slab bench-quality bench-service ## Every benchmark; each prints a table
 
 bench-quality: .venv/.ready-bench ## How well recall finds the evidence, with an ablation per leg
