@@ -1,6 +1,6 @@
 """Sending batches so that a repeat does no harm: keyed, patient, split when refused whole."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, final
 
@@ -50,9 +50,16 @@ class Tally:
 class Sender:
     """Stores batches one after the other: later lines win over earlier ones, as in the input."""
 
-    def __init__(self, client: Client, namespace: str) -> None:
+    def __init__(
+        self,
+        client: Client,
+        namespace: str,
+        *,
+        sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
+    ) -> None:
         self._client = client
         self._namespace = namespace
+        self._sleep = sleep
         self.tally = Tally()
 
     async def send(self, batch: Batch) -> AsyncIterator[Document]:
@@ -97,7 +104,7 @@ class Sender:
             except Failure as failure:
                 if failure.code is not ExitCode.UNAVAILABLE and failure.kind != ErrorKind.CONFLICT:
                     raise
-                await anyio.sleep(min(failure.retry_after_s or pause_s, _LONGEST_PAUSE_S))
+                await self._sleep(min(failure.retry_after_s or pause_s, _LONGEST_PAUSE_S))
                 pause_s *= 2
         return await self._client.store_bulk(raw, key=key)
 

@@ -7,7 +7,7 @@ from typing import BinaryIO, Final
 
 from sfm_cli.failures import Failure
 from sfm_core import jsontext
-from sfm_core.errors import InvalidInput, TooLarge
+from sfm_core.errors import Fault, InvalidInput, TooLarge
 
 MAX_LINES: Final = 500
 """Of one batch; fewer than REST takes, so that a reply stays small and progress steady."""
@@ -72,9 +72,14 @@ def _take(batch: Batch, number: int, raw: bytes) -> None:
     try:
         jsontext.loads(raw)
     except InvalidInput as error:
-        batch.refused.append((number, Failure.of(error)))
+        batch.refused.append((number, _of_the_line(error)))
     else:
         batch.lines.append(Line(number, raw))
+
+
+def _of_the_line(error: InvalidInput) -> Failure:
+    faults = [Fault(f.path, f.message.replace("the body", "the line")) for f in error.faults]
+    return Failure.of(type(error)(faults[0].message, faults=faults))
 
 
 def _lines(stream: BinaryIO) -> Iterator[tuple[bytes | None, int]]:

@@ -24,15 +24,20 @@ class _Console(Console):
 
 def say(shown: RenderableType) -> None:
     """Print for people; no colours where no terminal is."""
+    terminal = sys.stdout.isatty()
     console = _Console(
         file=sys.stdout,
-        width=None if sys.stdout.isatty() else PIPE_WIDTH,
+        width=None if terminal else PIPE_WIDTH,
         highlight=False,
         markup=False,
         emoji=False,
     )
-    console.print(shown)
-    _flushed()
+    if terminal:
+        console.print(shown)
+        return
+    with console.capture() as captured:
+        console.print(shown)
+    _write("\n".join(line.rstrip() for line in captured.get().splitlines()) + "\n")
 
 
 def say_json(document: Document) -> None:
@@ -41,11 +46,7 @@ def say_json(document: Document) -> None:
         line = orjson.dumps(document).decode()
     except TypeError:  # an integer beyond 64 bits, which only a newer server would send
         line = json.dumps(document, ensure_ascii=True)
-    try:
-        sys.stdout.write(line + "\n")
-    except BrokenPipeError:
-        raise OutputClosed from None
-    _flushed()
+    _write(line + "\n")
 
 
 def plain(value: object) -> Text:
@@ -80,8 +81,10 @@ def facts(rows: dict[str, Any]) -> Table:
     return made
 
 
-def _flushed() -> None:
+def _write(text: str) -> None:
+    """All of it, now: whoever follows a pipe sees each line when it is there."""
     try:
+        sys.stdout.write(text)
         sys.stdout.flush()
     except BrokenPipeError:
         raise OutputClosed from None

@@ -44,7 +44,7 @@ async def connected(target: Target, writes: bool) -> AsyncGenerator[Client]:
         place = target.place
         data_dir = None
         if isinstance(place, Local) and place.settings.core.postgres_url is None:
-            found = await _found(place.settings.data_dir, holding, writes=writes)
+            found = await _found(place.data_dir, holding, writes=writes)
             if isinstance(found, Served):
                 place = Remote(url=found.url, token=_token_of(found, place))
             else:

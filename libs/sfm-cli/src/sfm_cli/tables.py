@@ -45,7 +45,7 @@ def hits(document: Document, *, explained: bool) -> RenderableType:
             plain(_words(hit)),
         )
         if explained and "explain" in hit:
-            made.add_row("", "", "", "", Text(_why(hit["explain"]), style="dim"))
+            made.add_row("", "", "", "", _why(hit["explain"]))
     return Group(made, *_degraded(document))
 
 
@@ -68,7 +68,7 @@ def memories(document: Document) -> Table:
 def memory(document: Document) -> Table:
     shown: dict[str, Any] = {"coordinate": place(document["coordinate"])}
     for name, value in document.items():
-        if name == "coordinate" or value in (None, [], False):
+        if name == "coordinate" or value is None or value is False or value == []:
             continue
         shown[name] = _json(value) if isinstance(value, dict | list) else value
     return facts(shown)
@@ -88,14 +88,16 @@ def _json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _why(explain: Mapping[str, Any]) -> str:
+def _why(explain: Mapping[str, Any]) -> Text:
+    """Wrapped, not cut: the parts are to add up."""
     parts = [f"{name} {value:.4f}" for name, value in explain["parts"].items()]
     raw = [
         f"{name} {explain[name]:.4g}"
         for name in ("cosine", "bm25", "importance_norm", "factor")
         if explain.get(name) is not None
     ]
-    return f"= {' + '.join(parts)}  ({', '.join(raw)})"
+    line = f"= {' + '.join(parts)}  ({', '.join(raw)})"
+    return Text(line, style="dim", no_wrap=False, overflow="fold")
 
 
 def _degraded(document: Document) -> list[str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from sfm_cli.settings import RemoteSettings
@@ -23,6 +24,8 @@ class Local:
     """In process, unless a server turns out to hold the data directory."""
 
     settings: StandaloneSettings
+    data_dir: Path
+    """Absolute."""
     log_level: str
     token: Secret | None
     """Given on the command line: for that server, before its token file."""
@@ -44,16 +47,22 @@ def target_of(
         Misconfigured: a setting is wrong.
     """
     said = load(RemoteSettings, env, known=[StandaloneSettings])
-    name = checked_namespace(namespace or said.cli.namespace)
-    given = Secret(token) if token else None
-    url = url or said.cli.url
+    name = checked_namespace(said.cli.namespace if namespace is None else namespace)
+    given = None if token is None else Secret(token)
+    url = said.cli.url if url is None else url
     if url is not None:
         return Target(
             namespace=name, place=Remote(url=checked_url(url), token=given or said.api_token)
         )
     settings = load(StandaloneSettings, env)
     level = settings.http.log_level if env.get("SFM_LOG_LEVEL", "").strip() else "warning"
-    return Target(namespace=name, place=Local(settings=settings, log_level=level, token=given))
+    place = Local(
+        settings=settings,
+        data_dir=settings.data_dir.resolve(),
+        log_level=level,
+        token=given,
+    )
+    return Target(namespace=name, place=place)
 
 
 def checked_url(url: str) -> str:

@@ -24,8 +24,6 @@ from sfm_standalone.settings import StandaloneSettings
 from sfm_standalone.wiring import MODELS, open_core
 
 _HOST: Final = "http://soma"
-_PATIENCE: Final = httpx.Timeout(None)
-"""The application has deadlines of its own."""
 
 
 @asynccontextmanager
@@ -55,7 +53,6 @@ async def open_local(
                 transport=httpx.ASGITransport(app=app),
                 base_url=_HOST,
                 headers={"Authorization": f"Bearer {token.value}"},
-                timeout=_PATIENCE,
             )
         )
         yield RestClient(http, namespace)

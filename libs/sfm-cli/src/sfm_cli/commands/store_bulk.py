@@ -83,8 +83,10 @@ def _progress(file: BinaryIO) -> Iterator[Progress]:
 
 def _size(file: BinaryIO) -> int | None:
     """In bytes; None for what has no size, a pipe."""
-    size_bytes = os.fstat(file.fileno()).st_size
-    return size_bytes or None
+    try:
+        return os.fstat(file.fileno()).st_size or None
+    except OSError:
+        return None
 
 
 def _tell(result: Document, talk: Talk, progress: Progress) -> None:
