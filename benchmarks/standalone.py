@@ -62,6 +62,7 @@ def running(data_dir: Path | None = None, **settings: str) -> Iterator[Server]:
         "SFM_HTTP_PORT": "0",
         "SOMA_API_TOKEN": token,
         "SFM_LOG_LEVEL": "warning",
+        "SOMA_RATE_LIMIT_MAX": "0",
         **settings,
     }
     started = time.perf_counter()
@@ -95,6 +96,7 @@ def where() -> dict[str, Any]:
         "changed_files": len(_git("status", "--porcelain", "--untracked-files=no").splitlines()),
         "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "machine": {
+            "cpu": _cpu(),
             "cpus": os.cpu_count(),
             "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
             "system": platform.platform(terse=True),
@@ -128,6 +130,14 @@ def _ready(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
             pass
         time.sleep(0.02)  # noqa: TID251
     raise SystemExit(f"the server is not ready: {log.read_text('utf-8')[-2000:]}")
+
+
+def _cpu() -> str:
+    """The processor's name, where the system says it."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text("utf-8").splitlines() if info.exists() else []
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.processor() or "unknown")
 
 
 def _git(*arguments: str) -> str:

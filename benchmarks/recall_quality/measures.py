@@ -3,6 +3,8 @@
 import math
 from collections.abc import Collection, Sequence
 
+import numpy as np
+
 
 def recall_at(ranked: Sequence[str], gold: Collection[str], k: int) -> float:
     """Share of the evidence among the first k; `gold` is not empty."""
@@ -21,3 +23,24 @@ def reciprocal_rank(ranked: Sequence[str], gold: Collection[str], k: int) -> flo
     """1 / rank of the first evidence; 0 when it is not among the first k."""
     wanted = set(gold)
     return next((1.0 / (i + 1) for i, doc in enumerate(ranked[:k]) if doc in wanted), 0.0)
+
+
+def interval(values: Sequence[float], *, resamples: int = 2000) -> tuple[float, float]:
+    """Where 95 % of the means of resampled `values` lie: a percentile bootstrap, the same again.
+
+    `values` is not empty; for a difference, give the differences question by question.
+    """
+    rng = np.random.default_rng(7)
+    sample = np.asarray(values, dtype=np.float64)
+    means = np.array([rng.choice(sample, sample.size).mean() for _ in range(resamples)])
+    low, high = np.percentile(means, [2.5, 97.5])
+    return float(low), float(high)
+
+
+def measures(ranked: Sequence[str], gold: Collection[str]) -> dict[str, float]:
+    """Every measure of one ranked list."""
+    return {
+        **{f"recall@{k}": recall_at(ranked, gold, k) for k in (1, 5, 10, 20)},
+        "ndcg@10": ndcg_at(ranked, gold, 10),
+        "mrr@10": reciprocal_rank(ranked, gold, 10),
+    }

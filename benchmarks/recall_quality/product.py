@@ -36,6 +36,7 @@ def ask(api: httpx.Client, unit: Unit, options: Mapping[str, Any]) -> Iterator[S
 
 
 def embedder(api: httpx.Client, namespace: str) -> Mapping[str, Any]:
+    """The embedder in use, as the product reports it."""
     answer = api.get(f"/v1/{namespace}/stats")
     answer.raise_for_status()
     found: Mapping[str, Any] = answer.json()["embedder"]

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.recall_quality.collections import load
-from benchmarks.recall_quality.measures import ndcg_at, recall_at, reciprocal_rank
+from benchmarks.recall_quality.measures import interval, ndcg_at, recall_at, reciprocal_rank
+from benchmarks.recall_quality.report import Answered, verdicts
 
 RANKED = ["a", "b", "c", "d"]
 
@@ -70,3 +71,41 @@ def test_a_collection_becomes_memories_with_session_source_and_time(tmp_path: Pa
     assert unit.namespace == "locomo.conv-26"
     assert bare.namespace == "locomo.conv-26.bare"
     assert [question.text for question in unit.questions] == ["who?"]
+
+
+def test_an_interval_holds_the_mean_narrows_with_more_and_is_the_same_again() -> None:
+    few, many = [0.0, 1.0] * 10, [0.0, 1.0] * 1000
+    low, high = interval(many)
+    assert low < 0.5 < high
+    assert high - low < interval(few)[1] - interval(few)[0]
+    assert interval(many) == (low, high)
+    assert interval([0.25] * 5) == (0.25, 0.25)
+
+
+def test_a_row_below_its_best_leg_in_one_class_is_told() -> None:
+    def row(easy: float, hard: float) -> list[Answered]:
+        return [
+            Answered(category, {"recall@10": value, "ndcg@10": value})
+            for category, value in (("easy", easy), ("hard", hard))
+        ]
+
+    rows = {"vector only": row(0.8, 0.7), "keyword only": row(0.6, 0.2), "hybrid": row(0.9, 0.6)}
+    found = verdicts({"locomo": rows, "cranfield": rows})
+
+    assert [what for what, holds in found.items() if not holds and "hybrid" in what] == [
+        f"{name}, hard: {measure} of hybrid over vector only -0.100 [-0.100, -0.100], n=1"
+        for name in ("locomo", "cranfield")
+        for measure in ("recall@10", "ndcg@10")
+    ]
+    assert found["locomo: recall@10 0.750 >= 0.70"]
+
+
+def test_a_missed_target_is_told() -> None:
+    rows = {
+        name: [Answered("all", {"recall@10": 0.69, "ndcg@10": 0.6})]
+        for name in ("vector only", "keyword only", "hybrid")
+    }
+    found = verdicts({"locomo": rows, "cranfield": rows})
+    assert [what for what, holds in found.items() if not holds] == [
+        "locomo: recall@10 0.690 >= 0.70"
+    ]
