@@ -131,8 +131,7 @@ def test_local_and_remote_give_the_same_output_byte_for_byte(tmp_path: Path) -> 
 
 def _shown(done: "subprocess.CompletedProcess[str]") -> tuple[int, str, str]:
     """What a command did, but for what differs between any two calls."""
-    stderr = _VARYING.sub("", done.stderr.replace('": ', '":')).replace(", }", "}")
-    return done.returncode, _VARYING.sub("", done.stdout), stderr
+    return done.returncode, _VARYING.sub("", done.stdout), _VARYING.sub("", done.stderr)
 
 
 def test_a_command_beside_a_running_server_goes_through_it(server: Standalone) -> None:
@@ -184,9 +183,6 @@ def test_what_a_server_refuses_ends_with_the_code_for_it(remote: Soma, server: S
     assert wrong("get", "1").returncode == 6
     assert Soma(SOMA_URL=server.url)("get", "1").returncode == 6
     assert Soma(SOMA_URL="http://127.0.0.1:9")("get", "1").returncode == 5
-    assert Soma(SOMA_URL=f"{server.url}/elsewhere", SOMA_API_TOKEN=server.token)(
-        "get", "1"
-    ).returncode in {3, 8}
     assert remote("store", "1", "x", "--if-version", "9", "-n", "codes").returncode == 7
     assert remote("get", "1", "-n", "codes").returncode == 3
 

@@ -81,7 +81,7 @@ class SomaGroup(click.Group):
 def report(failure: Failure) -> None:
     """Say on stderr what failed: a line per fault, or the problem document."""
     if failure.as_json:
-        click.echo(json.dumps(failure.document), err=True)
+        click.echo(json.dumps(failure.document, separators=(",", ":")), err=True)
         return
     for line in failure.lines():
         click.echo(f"soma: {line}", err=True)

@@ -104,7 +104,7 @@ def _tell(result: Document, talk: Talk, progress: Progress) -> None:
 def _sum_up(tally: Tally, talk: Talk, *, finished: bool) -> None:
     if talk.as_json:
         shown: dict[str, Any] = {**asdict(tally), "finished": finished}
-        click.echo(json.dumps(shown), err=True)
+        click.echo(json.dumps(shown, separators=(",", ":")), err=True)
         return
     parts = [f"{tally.created} new", f"{tally.over} over or known already"]
     if tally.replayed:
