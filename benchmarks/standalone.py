@@ -37,13 +37,17 @@ class Server:
         return {"Authorization": f"Bearer {self.token}"}
 
     def memory_mb(self) -> dict[str, float]:
-        """Resident memory of the server and of what it started (PostgreSQL), in MiB.
+        """Resident memory of the server and of the PostgreSQL it started, in MiB.
 
-        PostgreSQL's processes share buffers: their sum counts those more than once.
+        PostgreSQL's processes share buffers, and the sum counts them in each; the proportional
+        figure counts them once, where the system tells it (else it is 0).
         """
-        own = self.process.memory_info().rss
-        started = [p.memory_info().rss for p in self.process.children(recursive=True)]
-        return {"server": own / 2**20, "postgres": sum(started) / 2**20}
+        server, started = self.process, self.process.children(recursive=True)
+        return {
+            "server": _mib(server.memory_info().rss),
+            "postgres, summed": _mib(sum(p.memory_info().rss for p in started)),
+            "postgres, shared": _mib(sum(map(_proportional, started))),
+        }
 
 
 @contextmanager
@@ -130,6 +134,18 @@ def _ready(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
             pass
         time.sleep(0.02)  # noqa: TID251
     raise SystemExit(f"the server is not ready: {log.read_text('utf-8')[-2000:]}")
+
+
+def _mib(size: float) -> float:
+    return round(size / 2**20, 1)
+
+
+def _proportional(process: psutil.Process) -> int:
+    """Bytes of a process with each shared page divided by its users."""
+    try:
+        return int(getattr(process.memory_full_info(), "pss", 0))
+    except psutil.Error:
+        return 0
 
 
 def _cpu() -> str:

@@ -1,39 +1,148 @@
 """The load generator's own arithmetic: nothing a slow server does may be hidden."""
 
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
 import anyio
-import httpx
 import pytest
 
-from benchmarks.service import Load, _open_loop, _quantile
+from benchmarks.service.material import material
+from benchmarks.service.openloop import Connections, open_loop, quantile, row
+from benchmarks.service.watch import Moment, costs, mean_ms, recall_parts, samples
 
 
 def test_a_quantile_is_a_value_that_occurred() -> None:
     values = [float(n) for n in range(1, 101)]
-    assert [_quantile(values, q) for q in (0.5, 0.95, 0.99, 1.0)] == [50.0, 95.0, 99.0, 100.0]
-    assert _quantile([7.0], 0.99) == 7.0
-    assert _quantile([], 0.5) == 0.0
+    assert [quantile(values, q) for q in (0.5, 0.95, 0.99, 1.0)] == [50.0, 95.0, 99.0, 100.0]
+    assert quantile([7.0], 0.99) == 7.0
+    assert quantile([], 0.5) == 0.0
 
 
 def test_a_row_counts_failures_apart() -> None:
-    row = Load(10, sent=3, failed=1, latencies_s=[0.002, 0.001]).row(2.0)
-    assert (row["failed"], row["answered_per_s"], row["max_ms"]) == (1, 1.0, 2.0)
+    found = row(10, 2.0, [0.002, 0.001], failed=1, busy_s=0.5)
+    assert (found["failed"], found["answered_per_s"], found["max_ms"]) == (1, 1.0, 2.0)
+    assert (found["requests"], found["mean_ms"]) == (3, 1.5)
 
 
 async def test_requests_start_on_time_while_others_are_stuck() -> None:
-    started = 0
+    started: list[int] = []
     release = anyio.Event()
 
-    async def call(number: int) -> httpx.Response:
-        nonlocal started
-        started += 1
-        if started == 10:
+    async def call(number: int) -> bool:
+        started.append(number)
+        if len(started) == 10:
             release.set()
         await release.wait()
-        return httpx.Response(500 if number == 0 else 200)
+        if number == 5:
+            raise OSError
+        return number != 7
 
     with anyio.fail_after(5):
-        row = await _open_loop(call, 100, 0.1)
+        found = await open_loop(call, rate=100, seconds=0.1, first=5)
 
-    assert row["failed"] == 1
-    assert row["answered_per_s"] > 0
-    assert row["max_ms"] == pytest.approx(80.0, abs=75.0)
+    assert started == list(range(5, 15))
+    assert found["failed"] == 2
+    assert found["max_ms"] >= 50.0
+
+
+async def test_an_answer_is_read_whole_and_its_connection_used_again() -> None:
+    asked: list[bytes] = []
+    connections = 0
+
+    async def serve(stream: anyio.abc.SocketStream) -> None:
+        nonlocal connections
+        connections += 1
+        async with stream:
+            for status in (b"201 Created", b"503 Service Unavailable"):
+                asked.append(await stream.receive())
+                await stream.send(b"HTTP/1.1 " + status + b"\r\ncontent-length: 4\r\n\r\nab")
+                await stream.send(b"cd")
+
+    listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
+    port = listener.extra(anyio.abc.SocketAttribute.local_port)  # noqa: S610 - not Django's
+    with anyio.fail_after(5):
+        async with listener, anyio.create_task_group() as tasks:
+            tasks.start_soon(listener.serve, serve)
+            client = Connections(f"http://127.0.0.1:{port}", "secret")
+            request = client.request("PUT", "/v1/a/memories/1", {"payload": {"n": 1}})
+            assert [await client.succeeds(request), await client.succeeds(request)] == [True, False]
+            await client.aclose()
+            tasks.cancel_scope.cancel()
+
+    assert connections == 1
+    assert asked[0] == asked[1]
+    head, body = asked[0].split(b"\r\n\r\n")
+    assert head.startswith(b"PUT /v1/a/memories/1 HTTP/1.1\r\n")
+    assert b"Authorization: Bearer secret" in head
+    assert f"Content-Length: {len(body)}".encode() in head
+    assert json.loads(body) == {"payload": {"n": 1}}
+
+
+def test_no_two_stored_turns_share_a_text_though_conversations_run_out(tmp_path: Path) -> None:
+    turns = [
+        {
+            "id": f"D1:{n}",
+            "sess": "s1",
+            "speaker": "Ada",
+            "date": "1:56 pm on 8 May, 2023",
+            "text": f"first{n} second{n} third{n}",
+            "caption": "",
+        }
+        for n in range(10)
+    ]
+    asked = [{"id": "0", "text": "who?", "cat": "a", "gold": ["D1:1"]}]
+    units = [{"id": "c", "docs": turns, "queries": asked}]
+    (tmp_path / "locomo.json").write_text(json.dumps({"name": "locomo", "units": units}), "utf-8")
+
+    memories, questions = material(tmp_path, 35)
+
+    assert questions == ["who?"]
+    assert [memory["coordinate"] for memory in memories] == [[n] for n in range(35)]
+    assert len({memory["text"] for memory in memories}) == 35
+    assert len({memory["session"] for memory in memories}) == 4
+
+
+def test_without_conversations_there_is_material_all_the_same(tmp_path: Path) -> None:
+    memories, questions = material(tmp_path, 1000)
+    assert len({memory["text"] for memory in memories}) == 1000
+    assert questions
+
+
+def _moment(seconds: float, sums: Mapping[str, float]) -> Moment:
+    return Moment(server_s=seconds, postgres_s=seconds / 2, machine_s=4 * seconds, sums=sums)
+
+
+def test_costs_are_per_request_and_what_others_used_is_told() -> None:
+    found = costs(
+        _moment(1.0, {}), _moment(3.0, {}), {"requests": 100, "generator_cpu_s": 1.0}, took_s=2.0
+    )
+    assert found == {
+        "server_cpu_ms": 20.0,
+        "postgres_cpu_ms": 10.0,
+        "generator_cpu_ms": 10.0,
+        "others_cores": 2.0,
+    }
+
+
+def test_the_parts_of_a_recall_add_up_to_what_the_client_saw() -> None:
+    scrape = """\
+# HELP sfm_recall_stage_seconds Time of one stage of a recall.
+sfm_recall_stage_seconds_count{stage="embed"} 4.0
+sfm_recall_stage_seconds_sum{stage="embed"} 0.012
+sfm_recall_duration_seconds_count{mode="hybrid",outcome="ok"} 4.0
+sfm_recall_duration_seconds_sum{mode="hybrid",outcome="ok"} 0.028
+sfm_http_request_duration_seconds_count{route="/v1/{ns}/recall"} 4.0
+sfm_http_request_duration_seconds_sum{route="/v1/{ns}/recall"} 0.036
+sfm_recall_batch_queries_sum 4.0
+"""
+    after = _moment(1.0, samples(scrape))
+    assert after.sums["sfm_recall_batch_queries_sum"] == 4.0
+    assert mean_ms(_moment(0.0, {}), after, "sfm_absent") == 0.0
+
+    parts = recall_parts(_moment(0.0, {}), after, {"mean_ms": 10.0})
+
+    assert parts["embed"] == 3.0
+    assert parts["rest of the engine"] == 4.0
+    assert parts["HTTP, JSON, guards"] == 2.0
+    assert sum(parts.values()) == pytest.approx(10.0)

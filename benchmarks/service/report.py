@@ -1,0 +1,45 @@
+"""The service benchmark's results as text."""
+
+from collections.abc import Mapping
+from typing import Any
+
+COLUMNS = (
+    *("rate_per_s", "answered_per_s", "failed", "p50_ms", "p95_ms", "p99_ms", "max_ms"),
+    *("server_cpu_ms", "postgres_cpu_ms", "others_cores"),
+)
+WIDTH = 16
+
+
+def print_results(results: Mapping[str, Any]) -> None:
+    start, bulk = results["start"], results["bulk"]
+    print(f"{results['memories']} memories in one namespace")
+    print(
+        f"start: first {start['first_s']} s, later {start['later_s']} s,"
+        f" then the first recall answered after {start['later_first_recall_s']} s in all"
+    )
+    print(
+        f"bulk store: {bulk['per_s']}/s, the embedder alone {bulk['embedder_alone_per_s']}/s"
+        f" (share {bulk['share']})"
+    )
+    print("\nmemory, MiB    " + "".join(f"{name:>20}" for name in next(iter(_memory(results)))[1]))
+    for when, sizes in _memory(results):
+        print(f"{when:15}" + "".join(f"{size:20.0f}" for size in sizes.values()))
+    for kind in ("recall", "store"):
+        _print_load(kind, results[kind])
+    print("\nwhere a recall's time goes at half saturation, quietest run (mean, ms)")
+    for part, spent in results["recall"]["half"][0]["parts_ms"].items():
+        print(f"  {part:32}{spent:8.2f}")
+    print(f"  {'all':32}{results['recall']['half'][0]['mean_ms']:8.2f}")
+
+
+def _memory(results: Mapping[str, Any]) -> list[tuple[str, Mapping[str, float]]]:
+    return list(results["memory_mb"].items())
+
+
+def _print_load(kind: str, found: Mapping[str, Any]) -> None:
+    print(
+        f"\n{kind}: saturated at {found['saturation_per_s']}/s; first half of it (quietest run on top)"
+    )
+    print("".join(f"{column:>{WIDTH}}" for column in COLUMNS))
+    for row in (*found["half"], *found["steps"]):
+        print("".join(f"{row[column]:{WIDTH}}" for column in COLUMNS))
