@@ -103,7 +103,7 @@ def where() -> dict[str, Any]:
             "cpu": _cpu(),
             "cpus": os.cpu_count(),
             "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
-            "system": platform.platform(terse=True),
+            "system": platform.system(),
             "python": platform.python_version(),
         },
     }

@@ -3,8 +3,8 @@
     python -m benchmarks.service [--memories N] [--seconds S] [--data DIR]
 
 The rate is stepped up until the server no longer keeps up; the figures that count are then taken
-at half of that, several times. The load comes from a process of its own on the same machine, and what other
-processes used meanwhile is in every row: a row with many `others_cores` is not a quiet one.
+at half of that, several times. The load comes from a process of its own on the same machine, and
+what other processes used meanwhile is in every row: a row with many `others_cores` is not quiet.
 """
 
 import argparse
