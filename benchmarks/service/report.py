@@ -37,9 +37,7 @@ def _memory(results: Mapping[str, Any]) -> list[tuple[str, Mapping[str, float]]]
 
 
 def _print_load(kind: str, found: Mapping[str, Any]) -> None:
-    print(
-        f"\n{kind}: saturated at {found['saturation_per_s']}/s; first half of it (quietest run on top)"
-    )
+    print(f"\n{kind}: saturated at {found['saturation_per_s']}/s (half of it first, quietest on top)")
     print("".join(f"{column:>{WIDTH}}" for column in COLUMNS))
     for row in (*found["half"], *found["steps"]):
         print("".join(f"{row[column]:{WIDTH}}" for column in COLUMNS))
