@@ -37,7 +37,8 @@ def _memory(results: Mapping[str, Any]) -> list[tuple[str, Mapping[str, float]]]
 
 
 def _print_load(kind: str, found: Mapping[str, Any]) -> None:
-    print(f"\n{kind}: saturated at {found['saturation_per_s']}/s (half of it first, quietest on top)")
+    saturated = found["saturation_per_s"]
+    print(f"\n{kind}: saturated at {saturated}/s (first: half of it, quietest on top)")
     print("".join(f"{column:>{WIDTH}}" for column in COLUMNS))
     for row in (*found["half"], *found["steps"]):
         print("".join(f"{row[column]:{WIDTH}}" for column in COLUMNS))
