@@ -141,6 +141,14 @@ async def test_a_batch_refused_as_a_whole_is_split_down_to_the_line_at_fault() -
     assert sender.tally.failed == 3
 
 
+async def test_a_line_refused_with_its_whole_batch_is_told_with_its_own_paths() -> None:
+    client = FakeClient({"store_bulk": InvalidInput("bad", path="/items/0/kind")})
+    batch = next(batches(io.BytesIO(ONE * 2)))
+    results = [result async for result in Sender(client, "demo").send(batch)]
+    assert [r["error"]["errors"][0]["path"] for r in results] == ["/kind", "/kind"]
+    assert [r["line"] for r in results] == [1, 2]
+
+
 async def test_a_second_run_replays_what_the_first_had_stored() -> None:
     server = Server()
     await _sent(server, ONE * 500)

@@ -65,6 +65,17 @@ def test_settings_of_a_server_do_not_stop_a_command_that_goes_to_one() -> None:
         target_of(env, namespace=None, url=None, token=None)
 
 
+@pytest.mark.parametrize(
+    ("env", "deadline_s"), [({}, 300.0), ({"SFM_RECALL_DEADLINE_SECONDS": "2"}, 2.0)]
+)
+def test_a_recall_in_process_has_time_to_load_unless_told_otherwise(
+    env: dict[str, str], deadline_s: float
+) -> None:
+    place = target_of(env, namespace=None, url=None, token=None).place
+    assert isinstance(place, Local)
+    assert place.settings.core.recall_deadline_seconds == deadline_s
+
+
 async def test_a_server_that_holds_the_data_directory_is_found_with_its_token(
     tmp_path: Path,
 ) -> None:

@@ -125,7 +125,9 @@ def _of_line(result: Document) -> Document:
 
 def _bare(problem: Document) -> Document:
     """A problem document about one line: `/items/7/kind` is `/kind` there."""
-    return problem | {"errors": [_from_root(f) for f in problem.get("errors", [])]}
+    if "errors" not in problem:
+        return problem
+    return problem | {"errors": [_from_root(fault) for fault in problem["errors"]]}
 
 
 def _from_root(fault: dict[str, Any]) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """Where a command goes: to a server, or into this process."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 from urllib.parse import urlsplit
 
 from sfm_cli.settings import RemoteSettings
@@ -11,6 +12,9 @@ from sfm_core.errors import Misconfigured
 from sfm_core.runtime.secret import Secret
 from sfm_core.runtime.settings import load
 from sfm_standalone.settings import StandaloneSettings
+
+LOCAL_DEADLINE_S: Final = 300.0
+"""Of a recall in process: nobody else waits, and Ctrl-C is at hand."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +58,7 @@ def target_of(
         return Target(
             namespace=name, place=Remote(url=checked_url(url), token=given or said.api_token)
         )
-    settings = load(StandaloneSettings, env)
+    settings = _patient(load(StandaloneSettings, env), env)
     level = settings.http.log_level if env.get("SFM_LOG_LEVEL", "").strip() else "warning"
     place = Local(
         settings=settings,
@@ -63,6 +67,14 @@ def target_of(
         token=given,
     )
     return Target(namespace=name, place=place)
+
+
+def _patient(settings: StandaloneSettings, env: Mapping[str, str]) -> StandaloneSettings:
+    """A command that has to load all vectors first gets the time for it, unless told otherwise."""
+    if env.get("SFM_RECALL_DEADLINE_SECONDS", "").strip():
+        return settings
+    core = replace(settings.core, recall_deadline_seconds=LOCAL_DEADLINE_S)
+    return replace(settings, core=core)
 
 
 def checked_url(url: str) -> str:

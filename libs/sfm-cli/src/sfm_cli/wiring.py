@@ -6,12 +6,14 @@ The same code judges and answers as in a server, so both give the same documents
 import secrets
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 import httpx
 
 from sfm_api.app import create_app
+from sfm_api.limits import Limits
 from sfm_cli.rest import RestClient
 from sfm_core.adapters.postgres.migrate import migrate
 from sfm_core.errors import Misconfigured
@@ -24,6 +26,8 @@ from sfm_standalone.settings import StandaloneSettings
 from sfm_standalone.wiring import MODELS, open_core
 
 _HOST: Final = "http://soma"
+_PATIENCE_S: Final = 600.0
+"""For one call: there is no other client, and each process loads what it needs first."""
 
 
 @asynccontextmanager
@@ -47,7 +51,10 @@ async def open_local(
         runtime = await stack.enter_async_context(
             open_runtime(core, model_cache=_model_cache(data_dir or settings.data_dir))
         )
-        app = create_app(runtime, ApiSettings.of(settings.http, token))
+        limits = replace(
+            Limits.of(settings.http), request_s=_PATIENCE_S, batch_s=_PATIENCE_S, body_s=_PATIENCE_S
+        )
+        app = create_app(runtime, ApiSettings.of(settings.http, token), limits=limits)
         http = await stack.enter_async_context(
             httpx.AsyncClient(
                 transport=httpx.ASGITransport(app=app),

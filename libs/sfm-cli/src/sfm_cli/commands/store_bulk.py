@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 import anyio.to_thread
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
 
 from sfm_cli.bulk import Sender, Tally
 from sfm_cli.bulk_lines import Batch, batches
@@ -57,7 +57,7 @@ async def _send_all(sender: Sender, file: BinaryIO, talk: Talk) -> None:
         return next(source, None)
 
     with _progress(file) as progress:
-        task = progress.add_task("bytes", total=_size(file))
+        task = progress.add_task("0 lines", total=_size(file))
         # abandoned on Ctrl-C: a terminal or a pipe may never give another line
         while batch := await anyio.to_thread.run_sync(following, abandon_on_cancel=True):
             async for result in sender.send(batch):
@@ -73,7 +73,7 @@ async def _send_all(sender: Sender, file: BinaryIO, talk: Talk) -> None:
 def _progress(file: BinaryIO) -> Iterator[Progress]:
     """A bar on stderr when somebody sees it; lines on stderr appear above it."""
     err = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
     del file
     with Progress(
         *columns, TimeElapsedColumn(), console=err, transient=True, disable=not err.is_terminal
