@@ -3,7 +3,7 @@
 import json
 
 import httpx
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.unit.sfm_api.api_client import running
@@ -59,6 +59,7 @@ async def test_any_object_as_a_body(call: tuple[str, str], value: dict[str, obje
     call=st.sampled_from(ALL),
     tail=st.binary(max_size=12).map(lambda raw: "".join(f"%{byte:02X}" for byte in raw)),
 )
+@example(call=("GET", "/v1/acme/stats"), tail="%0A")
 async def test_any_bytes_in_the_path_and_the_query(call: tuple[str, str], tail: str) -> None:
     method, url = call
     async with running() as client:

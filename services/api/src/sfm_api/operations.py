@@ -4,6 +4,7 @@ Routing, access, limits and the OpenAPI document all rest on these rows, so a ca
 served without a rule for each, nor be left out of the document.
 """
 
+import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -54,7 +55,13 @@ def routes(
     for operation in operations:
         guarded = _guarded(operation, credentials, limits, gate)
         paths.setdefault(operation.path, {})[operation.method] = guarded
-    return [Route(path, endpoint=Resource(methods)) for path, methods in paths.items()]
+    return [_exact(Route(path, endpoint=Resource(methods))) for path, methods in paths.items()]
+
+
+def _exact(route: Route) -> Route:
+    """The route without `$` in its pattern, which would let a path end in a newline too."""
+    route.path_regex = re.compile(route.path_regex.pattern.removesuffix("$") + r"\Z")
+    return route
 
 
 @final
