@@ -24,8 +24,8 @@ LOCOMO = HERE.parent.parent / "shared" / "data" / "locomo.json"
 URL = os.environ.get("SOMA_URL", "http://127.0.0.1:9595")
 BATCH = 200
 SHOWN = 3
-ASKED = 6
-WIDTH = 96
+ASKED = 3
+WIDTH = 92
 
 
 def main() -> None:
