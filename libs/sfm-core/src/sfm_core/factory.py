@@ -14,6 +14,7 @@ from sfm_core.adapters.postgres.store import PostgresStore
 from sfm_core.assembled import Runtime
 from sfm_core.errors import Misconfigured
 from sfm_core.model import Weights
+from sfm_core.owned import owned_tasks
 from sfm_core.ports import ChangeFeed, Clock, NoTelemetry, RecordStore, Telemetry
 from sfm_core.recall.engine import RecallEngine, RecallPolicy
 from sfm_core.remember import Remember
@@ -61,12 +62,14 @@ async def open_runtime(
     clock: Clock | None = None,
     embedder: ObservedEmbedder | None = None,
     model_cache: Path | None = None,
+    warm_up: bool = False,
     telemetry: Telemetry | None = None,
 ) -> AsyncGenerator[Runtime]:
     """Open every dependency in order; close them in reverse, also when a later one fails.
 
     `embedder` takes the place of the configured one; `model_cache` is where the packaged model
-    is built the first time (default: the user's cache folder).
+    is built the first time (default: the user's cache folder). With `warm_up`, views are loaded
+    in the background at once instead of by the first recall of each namespace.
 
     Raises:
         Misconfigured: a setting is missing, a model file is wrong, or the database's schema is
@@ -102,6 +105,9 @@ async def open_runtime(
                 telemetry=telemetry,
             )
         )
+        tasks = await stack.enter_async_context(owned_tasks())
+        if warm_up:
+            tasks.start_soon(recall.warm_up)
         yield Runtime(
             remember=Remember(
                 records=records,

@@ -102,7 +102,7 @@ class Scoring:
 class Chain:
     """Where each row stands in its session; all arrays (rows,), -1 for none.
 
-    What is derived is made at its first use and kept: 40 bytes a row.
+    What is derived is made at its first use and kept: 32 bytes a row.
     """
 
     previous: I32
@@ -119,20 +119,13 @@ class Chain:
         return previous, following, _or_self(before), _or_self(after)
 
     @cached_property
-    def grouped(self) -> tuple[I64, I64, I64]:
-        """(rows by session, where each session starts in them, its code); others left out."""
-        order = np.argsort(self.session, kind="stable")
-        order = order[np.searchsorted(self.session[order], 0) :]
-        codes, starts = np.unique(self.session[order], return_index=True)
-        return order, starts, codes.astype(np.int64)
+    def sessions(self) -> int:
+        """How many session codes there may be: all lie below."""
+        return int(self.session.max(initial=-1)) + 1
 
     def members(self, code: int) -> I64:
         """Rows of one session, ascending."""
-        order, starts, codes = self.grouped
-        at = int(np.searchsorted(codes, code))
-        if at == codes.size or codes[at] != code:
-            return order[:0]
-        return order[starts[at] : starts[at + 1] if at + 1 < codes.size else None]
+        return np.flatnonzero(self.session == code)
 
     def among(self, live: Mask) -> "Chain":
         """The chain as if the other rows had never been: links step over them."""
@@ -199,12 +192,11 @@ def context_part[A: (F32, F64)](rel: A, chain: Chain, scoring: Scoring) -> A:
 
     Shapes (rows,). Costs a few passes. `chain` names live rows only (`Chain.among`).
     """
-    order, starts, _ = chain.grouped
-    if not order.size:
+    if not chain.sessions:
         return rel.copy()
-    total = scoring.session * rel
-    best = np.maximum.reduceat(rel[order], starts)
-    total[order] = scoring.session * np.repeat(best, np.diff(starts, append=order.size))
+    best = np.zeros(chain.sessions + 1, dtype=rel.dtype)  # the last is of rows without a session
+    np.maximum.at(best, chain.session, rel)
+    total = scoring.session * np.where(chain.session >= 0, best[chain.session], rel)
     for share, other in zip(_shares(scoring), chain.around, strict=True):
         total += share * rel[other]
     clipped: A = np.minimum(total, 1.0)

@@ -25,7 +25,7 @@ async def run(settings: ServiceSettings, stopping: anyio.Event) -> None:
         Unavailable: PostgreSQL does not answer at the start.
     """
     telemetry = open_telemetry()
-    async with open_runtime(settings.core, telemetry=telemetry) as runtime:
+    async with open_runtime(settings.core, warm_up=True, telemetry=telemetry) as runtime:
         app = create_app(runtime, settings.http, telemetry=telemetry)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(watch_loop, telemetry)

@@ -52,7 +52,9 @@ async def open_app(
     telemetry = open_telemetry()
     async with (
         open_core(settings.core, data_dir) as core,
-        open_runtime(core, model_cache=data_dir / MODELS, telemetry=telemetry) as runtime,
+        open_runtime(
+            core, model_cache=data_dir / MODELS, warm_up=True, telemetry=telemetry
+        ) as runtime,
     ):
         api = ApiSettings.of(settings.http, token)
         yield create_app(runtime, api, telemetry=telemetry), telemetry

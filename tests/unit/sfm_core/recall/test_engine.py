@@ -353,6 +353,26 @@ async def test_a_batch_of_queries_is_embedded_once_and_ranked_in_one_wave() -> N
         assert waves == [10]
 
 
+async def test_warming_up_loads_every_namespace_and_a_late_recall_says_what_it_waits_for() -> None:
+    class Stuck(SwitchedStore):
+        async def load(
+            self, namespace: str, *, model_revision: str
+        ) -> AsyncIterator[Sequence[ViewRow]]:
+            await go_on.wait()
+            async for rows in super().load(namespace, model_revision=model_revision):
+                yield rows
+
+    go_on = anyio.Event()
+    async with a_world(Stuck(), replace(POLICY, deadline_s=0.05)) as world:
+        await world.put(1, "tea")
+        await world.put(1, "soup", namespace="other")
+        with pytest.raises(DeadlineExceeded, match="still being built"):
+            await world.ask("tea")
+        go_on.set()
+        await world.engine.warm_up()
+        assert set(world.engine.views.loaded()) == {"acme", "other"}
+
+
 async def test_rows_that_come_while_a_view_loads_are_not_lost() -> None:
     class SlowLoad(SwitchedStore):
         async def load(

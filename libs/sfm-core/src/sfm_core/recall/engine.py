@@ -1,7 +1,7 @@
 """RecallEngine: from a question to explained hits, under one deadline."""
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Final, final
@@ -113,6 +113,14 @@ class RecallEngine:
                 telemetry=telemetry,
             )
 
+    async def warm_up(self) -> None:
+        """Load the views of all namespaces, as far as the budget goes; a job for the background.
+
+        An outage ends it: what is missing is loaded by the first recall.
+        """
+        with suppress(Unavailable):
+            await self._views.warm(await self._records.namespaces())
+
     @property
     def weights(self) -> Weights:
         """What the hybrid legs weigh when a request does not say."""
@@ -148,7 +156,10 @@ class RecallEngine:
             outcome = "ok"
         except TimeoutError as error:
             raise DeadlineExceeded(
-                "the recall did not finish in time", deadline_s=self._policy.deadline_s
+                "the recall did not finish in time"
+                if self._views.peek(namespace) is not None
+                else "the view of this namespace is still being built: try again soon",
+                deadline_s=self._policy.deadline_s,
             ) from error
         finally:
             mode = queries[0].mode.value if queries else Mode.HYBRID.value

@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Final, final
@@ -167,6 +167,14 @@ class Views:
         """The view when it is loaded; loads nothing."""
         entry = self._entries.get(namespace)
         return entry.view if entry is not None and _is_ready(entry) else None
+
+    async def warm(self, namespaces: Sequence[str]) -> None:
+        """Load views one after the other, as far as the budget goes; faults are left alone."""
+        for namespace in namespaces:
+            if self.totals()[2] >= self._budget_bytes:
+                return
+            with suppress(SfmError):  # the first recall will say it
+                await self.entry(namespace)
 
     # -- for writes ------------------------------------------------------------------------
 
