@@ -28,6 +28,8 @@ type Call = Callable[[int], Awaitable[bool]]
 LOST = (OSError, anyio.BrokenResourceError, anyio.EndOfStream, anyio.IncompleteRead)
 TOP_K = 10
 HEAD_LIMIT = 65536
+IDLE_S = 2.0
+"""A connection unused for longer is not trusted: servers close what is idle."""
 
 
 class Connections:
@@ -43,7 +45,7 @@ class Connections:
             f"Host: {parts.netloc}\r\nAuthorization: Bearer {token}\r\n"
             "Content-Type: application/json\r\n"
         )
-        self._idle: list[anyio.abc.SocketStream] = []
+        self._idle: list[tuple[anyio.abc.SocketStream, float]] = []
 
     def request(self, method: str, path: str, body: object) -> bytes:
         data = json.dumps(body).encode()
@@ -52,7 +54,7 @@ class Connections:
 
     async def succeeds(self, request: bytes) -> bool:
         """Whether the answer is a 2xx; it is read to its end."""
-        stream = self._idle.pop() if self._idle else await self._connected()
+        stream = await self._stream()
         try:
             await stream.send(request)
             reader = BufferedByteReceiveStream(stream)
@@ -61,14 +63,19 @@ class Connections:
         except BaseException:
             await anyio.aclose_forcefully(stream)
             raise
-        self._idle.append(stream)
+        self._idle.append((stream, perf_counter()))
         return head.split(b" ", 2)[1].startswith(b"2")
 
     async def aclose(self) -> None:
-        for stream in self._idle:
+        for stream, _ in self._idle:
             await anyio.aclose_forcefully(stream)
 
-    async def _connected(self) -> anyio.abc.SocketStream:
+    async def _stream(self) -> anyio.abc.SocketStream:
+        while self._idle:
+            stream, since = self._idle.pop()
+            if perf_counter() - since < IDLE_S:
+                return stream
+            await anyio.aclose_forcefully(stream)
         return await anyio.connect_tcp(self._host, self._port)
 
 
