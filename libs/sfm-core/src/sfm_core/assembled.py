@@ -50,7 +50,7 @@ class Runtime:
             Unavailable: the store does not answer.
         """
         counts = await self.records.stats(namespace)
-        facts = self.recall.statistics(namespace)
+        facts = await self.recall.statistics(namespace)
         return {**_counts(counts), **facts, "embedder": self._embedder_facts()}
 
     async def readiness(self) -> Readiness:

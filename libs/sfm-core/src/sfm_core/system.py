@@ -182,15 +182,19 @@ class MemorySystem:
 
     async def recall(self, query: str, **asked: object) -> RecallResult:
         """The memories that matter for `query`, best first; options as in REST's recall body."""
+        engine = self.runtime.recall
         raw = _judged({"query": query, **asked})
-        return await self.runtime.recall.recall(self.namespace, decode.recall_query(raw))
+        question = decode.recall_query(raw, weights=engine.weights)
+        return await engine.recall(self.namespace, question)
 
     async def recall_many(
         self, queries: Sequence[Mapping[str, object]]
     ) -> tuple[RecallResult, ...]:
         """One result per query body; embedded together and ranked in one pass."""
-        raw = _judged({"queries": list(queries)}, jsontext.BATCH)
-        return await self.runtime.recall.recall_many(self.namespace, decode.recall_batch(raw))
+        engine = self.runtime.recall
+        raw = await _judged_on_thread({"queries": list(queries)})
+        questions = decode.recall_batch(raw, weights=engine.weights)
+        return await engine.recall_many(self.namespace, questions)
 
     async def stats(self) -> dict[str, Json]:
         """Counts, the state of the view, and the embedder in use."""

@@ -80,9 +80,13 @@ class Chains:
         fresh = Chains()
         renumbered: I32 = np.full(keep.shape[0] + 1, NONE, dtype=np.int32)
         renumbered[:-1][keep] = np.arange(np.count_nonzero(keep), dtype=np.int32)
-        fresh._codes = dict(self._codes)
-        fresh._members = [[int(renumbered[row]) for row in rows] for rows in self._members]
+        recoded: I32 = np.full(len(self._members) + 1, NONE, dtype=np.int32)
+        for name, code in self._codes.items():
+            if rows := self._members[code]:  # a session that nobody is in any more is forgotten
+                recoded[code] = fresh._codes[name] = len(fresh._members)
+                fresh._members.append([int(renumbered[row]) for row in rows])
         fresh._session = self._session.kept(keep)
+        fresh._session.view()[:] = recoded[fresh._session.view()]
         fresh._happened = self._happened.kept(keep)
         fresh._born = self._born.kept(keep)
         fresh._tie = self._tie.kept(keep)
@@ -95,7 +99,8 @@ class Chains:
     @property
     def nbytes(self) -> int:
         columns = (self._session, self._previous, self._next, self._happened, self._born, self._tie)
-        return sum(column.nbytes for column in columns) + 8 * len(self._session)
+        sessions = 150 * len(self._codes)
+        return sum(column.nbytes for column in columns) + 8 * len(self._session) + sessions
 
     def _link(self, code: int, row: int) -> None:
         members = self._members[code]

@@ -21,7 +21,7 @@ from sfm_core.recall.rank import Plan, Ranked
 from sfm_core.recall.reservoir import Reservoir
 from sfm_core.recall.scans import Scans
 from sfm_core.recall.view import Snapshot, View
-from sfm_core.recall.views import Entry, Views
+from sfm_core.recall.views import Entry, Views, ViewsPolicy
 from sfm_core.scoring import Scoring
 
 TRIES: Final = 3
@@ -94,8 +94,7 @@ class RecallEngine:
                 embedder=embedder.info,
                 analyzer=analyzer,
                 clock=clock,
-                budget_bytes=policy.budget_bytes,
-                poll_s=policy.poll_s,
+                policy=ViewsPolicy(budget_bytes=policy.budget_bytes, poll_s=policy.poll_s),
                 telemetry=telemetry,
             ) as views,
             owned_tasks() as tasks,
@@ -173,21 +172,23 @@ class RecallEngine:
         Raises:
             Unavailable: the view is not in memory and the store does not answer.
         """
-        view = self._views.peek(namespace)
-        if view is not None:
-            normaliser = view.normaliser
+        entry = self._views.peek(namespace)
+        if entry is not None:
+            normaliser = (await entry.snapshot()).normaliser
         else:
             samples, _ = await self._feed.samples(namespace, limit=RESERVOIR)
             normaliser = Reservoir(samples).normaliser()
         found: list[float] = normaliser.apply(np.array(importances, dtype=np.float64)).tolist()
         return found
 
-    def statistics(self, namespace: str) -> Mapping[str, Json]:
+    async def statistics(self, namespace: str) -> Mapping[str, Json]:
         """The view's size and importance state; `loaded: False` when it is not in memory."""
-        view = self._views.peek(namespace)
-        if view is None:
+        entry = self._views.peek(namespace)
+        if entry is None:
             return {"slab": {"loaded": False}, "importance": None}
-        return {"slab": _slab_facts(view), "importance": _importance_facts(view)}
+        normaliser = (await entry.snapshot()).normaliser
+        importance = {"method": normaliser.method, "quantiles": dict(normaliser.quantiles)}
+        return {"slab": _slab_facts(entry.view), "importance": importance}
 
     # -- steps -----------------------------------------------------------------------------
 
@@ -195,10 +196,8 @@ class RecallEngine:
         self, namespace: str, queries: Sequence[RecallQuery], started: float
     ) -> tuple[RecallResult, ...]:
         vectors, degraded = await self._embed(queries)
-        entry = await self._views.entry(namespace)
         wanted = max((q.min_position or 0 for q in queries), default=0)
-        if wanted:
-            await self._views.reach(entry, wanted)
+        entry = await self._views.reached(namespace, wanted)
         await self._build_columns(entry, namespace, queries)
         now = self._clock.now()
         plans = [
@@ -277,7 +276,7 @@ class RecallEngine:
     async def _settled(
         self, namespace: str, entry: Entry, plans: Sequence[Plan]
     ) -> tuple[Snapshot, Sequence[Ranked], Mapping[UUID, Memory]]:
-        """Ranks and rows that agree; the last try keeps what the store still has."""
+        """Ranks and rows that agree; after the last try `_hits` leaves out what does not."""
         tries = TRIES
         while True:
             tries -= 1
@@ -314,7 +313,7 @@ def _hits(ranked: Ranked, memories: Mapping[UUID, Memory]) -> tuple[Hit, ...]:
             explanation=candidate.explanation,
         )
         for candidate in ranked.candidates
-        if candidate.id in memories
+        if candidate.id in memories and memories[candidate.id].version == candidate.version
     )
 
 
@@ -327,8 +326,3 @@ def _slab_facts(view: View) -> Mapping[str, Json]:
         "view_bytes": view.nbytes,
         "position": view.position,
     }
-
-
-def _importance_facts(view: View) -> Mapping[str, Json]:
-    normaliser = view.normaliser
-    return {"method": normaliser.method, "quantiles": dict(normaliser.quantiles)}

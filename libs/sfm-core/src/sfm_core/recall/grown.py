@@ -13,7 +13,7 @@ class Grown[T: np.generic]:
 
     __slots__ = ("_array", "_length")
 
-    def __init__(self, dtype: type[T], *, capacity: int = 1024) -> None:
+    def __init__(self, dtype: type[T], *, capacity: int = 16) -> None:
         self._array: npt.NDArray[T] = np.zeros(capacity, dtype=dtype)
         self._length = 0
 
@@ -39,7 +39,7 @@ class Grown[T: np.generic]:
     def kept(self, keep: npt.NDArray[np.bool_]) -> "Grown[T]":
         """A new array with the cells that `keep` (len,) marks, in order."""
         values = self.view()[keep]
-        fresh = Grown(self._array.dtype.type, capacity=max(1024, 2 * values.shape[0]))
+        fresh = Grown(self._array.dtype.type, capacity=max(16, 2 * values.shape[0]))
         fresh._array[: values.shape[0]] = values
         fresh._length = int(values.shape[0])
         return fresh

@@ -1,6 +1,6 @@
 """Request coalescing: all queries waiting on a view are ranked in one pass over it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Final, final
@@ -9,6 +9,7 @@ import anyio
 import anyio.abc
 import anyio.to_thread
 
+from sfm_core.errors import Unavailable
 from sfm_core.ports import Telemetry
 from sfm_core.recall.rank import Plan, Ranked, rank
 from sfm_core.recall.view import Snapshot
@@ -24,7 +25,8 @@ class _Job:
     since: float = field(default_factory=perf_counter)
     done: anyio.Event = field(default_factory=anyio.Event)
     abandoned: bool = False
-    outcome: "tuple[Snapshot, Sequence[Ranked]] | BaseException | None" = None
+    outcome: "tuple[Snapshot, Sequence[Ranked]] | Exception | None" = None
+    """None when all is being closed."""
 
 
 @final
@@ -55,10 +57,10 @@ class Scans:
             await job.done.wait()
         finally:
             job.abandoned = True
-        if isinstance(job.outcome, BaseException):
+        if isinstance(job.outcome, Exception):
             raise job.outcome
         if job.outcome is None:
-            raise RuntimeError("a wave ended without an outcome")
+            raise Unavailable("the process is stopping")
         return job.outcome
 
     async def _drain(self, entry: Entry) -> None:
@@ -66,7 +68,8 @@ class Scans:
             while wave := self._next_wave(entry):
                 await self._run(entry, wave)
         finally:
-            del self._waiting[entry]
+            for job in self._waiting.pop(entry):  # only when cancelled in between
+                job.done.set()
 
     def _next_wave(self, entry: Entry) -> list[_Job]:
         queue = [job for job in self._waiting[entry] if not job.abandoned]
@@ -80,24 +83,31 @@ class Scans:
         return wave
 
     async def _run(self, entry: Entry, wave: Sequence[_Job]) -> None:
-        plans = [plan for job in wave for plan in job.plans]
         started = perf_counter()
         for job in wave:
             self._telemetry.observe("recall_stage_seconds", started - job.since, stage="wait")
-        self._telemetry.observe("recall_batch_queries", len(plans))
+        self._telemetry.observe("recall_batch_queries", sum(len(job.plans) for job in wave))
         try:
-            snapshot = await entry.snapshot()
-            work: Callable[[], Sequence[Ranked]] = lambda: rank(snapshot, plans)  # noqa: E731
-            ranked = await anyio.to_thread.run_sync(work, limiter=self._limiter)
-        except Exception as error:  # noqa: BLE001 - handed to every waiting caller
-            for job in wave:
-                job.outcome = error
-        else:
-            at = 0
-            for job in wave:
-                job.outcome = (snapshot, ranked[at : at + len(job.plans)])
-                at += len(job.plans)
+            await self._settle(entry, wave)
         finally:
             for job in wave:
                 job.done.set()
         self._telemetry.observe("recall_stage_seconds", perf_counter() - started, stage="scan")
+
+    async def _settle(self, entry: Entry, jobs: Sequence[_Job]) -> None:
+        """Give each job its outcome; one that fails does not take the others with it."""
+        plans = [plan for job in jobs for plan in job.plans]
+        try:
+            snapshot = await entry.snapshot()
+            ranked = await anyio.to_thread.run_sync(rank, snapshot, plans, limiter=self._limiter)
+        except Exception as error:  # noqa: BLE001 - handed to the caller it belongs to
+            if len(jobs) == 1:
+                jobs[0].outcome = error
+                return
+            for job in jobs:
+                await self._settle(entry, [job])
+            return
+        at = 0
+        for job in jobs:
+            job.outcome = (snapshot, ranked[at : at + len(job.plans)])
+            at += len(job.plans)

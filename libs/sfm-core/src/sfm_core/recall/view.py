@@ -1,7 +1,7 @@
 """One namespace as the recall engine sees it: rows, vectors, words, attributes, chains."""
 
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,7 +9,7 @@ import numpy as np
 import orjson
 
 from sfm_core.columns import Columns
-from sfm_core.errors import Corrupt
+from sfm_core.errors import Corrupt, DimensionMismatch
 from sfm_core.filters import Attributes
 from sfm_core.importance import Normaliser
 from sfm_core.lexical.analysis import Analyzer
@@ -19,6 +19,7 @@ from sfm_core.recall.chains import Chains
 from sfm_core.recall.grown import Grown
 from sfm_core.recall.reservoir import Reservoir
 from sfm_core.scoring import Chain
+from sfm_core.slab.snapshot import checked_units
 from sfm_core.slab.vectors import Slab, SlabSnapshot
 from sfm_core.text import indexed_text
 from sfm_core.times import microseconds
@@ -69,7 +70,7 @@ class View:
         self.namespace = namespace
         self._dim = dim
         self._analyzer = analyzer
-        self._slab = Slab(dim)
+        self._slab = Slab(dim, capacity=16)
         self._lexical = LexicalIndex()
         self._columns = Columns()
         self._chains = Chains()
@@ -77,6 +78,7 @@ class View:
         self._ids: list[bytes] = []  # bytes: the collector need not look at them
         self._row_of: dict[bytes, int] = {}
         self._tombstones: dict[bytes, int] = {}
+        self._older_tombstones: dict[bytes, int] = {}
         self._alive = Grown(np.bool_)
         self._embedded = Grown(np.bool_)
         self._importance = Grown(np.float64)
@@ -110,6 +112,7 @@ class View:
             + sum(array.nbytes for array in arrays)
             + self._axes.nbytes
             + 200 * len(self._ids)
+            + 150 * (len(self._tombstones) + len(self._older_tombstones))
         )
 
     @property
@@ -120,15 +123,11 @@ class View:
     def columns(self) -> Columns:
         return self._columns
 
-    @property
-    def normaliser(self) -> Normaliser:
-        return self._reservoir.normaliser()
-
     def version_of(self, memory: bytes) -> int:
         """Newest version the view knows of, tombstones included; 0 for none."""
         row = self._row_of.get(memory)
         if row is None:
-            return self._tombstones.get(memory, 0)
+            return self._tombstones.get(memory) or self._older_tombstones.get(memory, 0)
         return int(self._versions.view()[row])
 
     def has_seen(self, position: int) -> bool:
@@ -163,8 +162,14 @@ class View:
 
     # -- writing ---------------------------------------------------------------------------
 
-    def apply(self, rows: Iterable[ViewRow], samples: Iterable[Sample] = ()) -> int:
-        """Take in changed rows and samples, in any order, repeats allowed; how many were new."""
+    def apply(self, rows: Sequence[ViewRow], samples: Sequence[Sample] = ()) -> int:
+        """Take in changed rows and samples, in any order, repeats allowed; how many were new.
+
+        Raises:
+            DimensionMismatch, InvalidInput: a vector that is none of the view's; nothing changed.
+            Corrupt: a live row without a time; nothing changed.
+        """
+        self._check(rows)
         applied = 0
         fresh: list[ViewRow] = []
         for row in rows:
@@ -176,11 +181,11 @@ class View:
                     self._tombstones[memory] = row.version
                 else:
                     self._tombstones.pop(memory, None)
+                    self._older_tombstones.pop(memory, None)
                     self._row_of[memory] = self._reserve(row)
                     fresh.append(row)
             self._note(row.position)
         self._append_vectors(fresh)
-        samples = tuple(samples)
         self._reservoir.add(samples)
         for sample in samples:
             self.position = max(self.position, sample.position)
@@ -193,6 +198,15 @@ class View:
         if position > self.position:
             self.position = position
             self._snapshot = None
+
+    def forget_tombstones(self) -> None:
+        """Forget the deletions that were known before the last call of this.
+
+        They fence only writes that were under way when they came; whoever calls leaves more
+        time between than any write takes.
+        """
+        self._older_tombstones = self._tombstones
+        self._tombstones = {}
 
     def wants_compaction(self) -> bool:
         dead = self.rows - self.live
@@ -219,6 +233,18 @@ class View:
         self._recent[position] = None
         if len(self._recent) > RECENT_POSITIONS:
             self._recent.popitem(last=False)
+
+    def _check(self, rows: Sequence[ViewRow]) -> None:
+        vectors = [row.vector for row in rows if row.vector is not None]
+        for vector in vectors:
+            if vector.shape != (self._dim,):
+                raise DimensionMismatch(f"a vector of {vector.shape}, expected ({self._dim},)")
+        if vectors:
+            checked_units(np.stack(vectors), self._dim)
+        for row in rows:
+            if not row.deleted:
+                _known(row.created_at)
+                _known(row.updated_at)
 
     # -- the parts of it -------------------------------------------------------------------
 

@@ -1,9 +1,11 @@
 """The loaded views of a process: built on first use, kept in step by a change feed."""
 
+import logging
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from time import perf_counter
 from typing import Final, final
 
@@ -19,10 +21,23 @@ from sfm_core.owned import owned_tasks
 from sfm_core.ports import ChangeFeed, Clock, NoTelemetry, Telemetry
 from sfm_core.recall.view import Snapshot, View
 
+_LOG: Final = logging.getLogger(__name__)
 INLINE_ROWS: Final = 8
 """Up to so many changed rows are applied on the loop; more go to a thread."""
-INLINE_TEXT: Final = 4096
+INLINE_CHARS: Final = 4096
+SLICE: Final = 500
+"""Rows applied under one hold of a view's lock; readers get in between."""
 MAX_VIEWS: Final = 10_000
+TOMBSTONES_S: Final = 60.0
+"""How often a view forgets the deletions of the period before; far beyond any write's time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ViewsPolicy:
+    budget_bytes: int = 2 << 30
+    """Memory of all views; the least recently used go beyond it, never the last one."""
+    poll_s: float = 0.25
+    """How often other processes' writes are looked for."""
 
 
 @dataclass(slots=True, eq=False)
@@ -33,6 +48,14 @@ class Entry:
     lock: anyio.Lock = field(default_factory=anyio.Lock)
     loaded: anyio.Event = field(default_factory=anyio.Event)
     failure: SfmError | None = None
+    token: int = 0
+    """Of the feed: what commits later is still to come. Set when loaded."""
+    nbytes: int = 0
+    """What the budget counts for it."""
+
+    @property
+    def is_ready(self) -> bool:
+        return self.loaded.is_set() and self.failure is None
 
     async def snapshot(self) -> Snapshot:
         async with self.lock:
@@ -41,11 +64,13 @@ class Entry:
 
 @final
 class Views:
-    """Registry of views with one change feed for all of them.
+    """Registry of views with one change feed for all that are loaded.
 
-    A view is registered with the feed before it is loaded, and a first catch-up is asked from
-    the token that was taken before loading; so no commit falls between load and feed. What
-    this process writes itself is applied at once (`apply`), fenced by version like the rest.
+    Each entry has a token of its own: taken before it was loaded, moved on by the catch-up at
+    the end of loading and by each poll that asked for its namespace. So no commit falls
+    between. What this process writes itself is applied at once (`apply`), fenced by version
+    like the rest. Views are written by tasks of the registry only: who is cancelled while
+    waiting leaves nothing half done.
     """
 
     def __init__(
@@ -56,25 +81,23 @@ class Views:
         embedder: EmbedderInfo,
         analyzer: Analyzer,
         clock: Clock,
-        budget_bytes: int = 2 << 30,
-        poll_s: float = 0.25,
-        telemetry: Telemetry | None = None,
+        policy: ViewsPolicy,
+        telemetry: Telemetry,
     ) -> None:
         self._tasks = tasks
         self._feed = feed
         self._embedder = embedder
         self._analyzer = analyzer
         self._clock = clock
-        self._budget_bytes = budget_bytes
-        self._poll_s = poll_s
-        self._telemetry = telemetry or NoTelemetry()
+        self._policy = policy
+        self._telemetry = telemetry
         self._entries: OrderedDict[str, Entry] = OrderedDict()
-        self._token: int | None = None
-        self._begun = 0
+        self._held = 0
+        self._begun = self._ended = 0
         self._polled = anyio.Condition()
-        self._ended = 0
-        self._failure: SfmError | None = None
         self._wanted = anyio.Event()
+        self._failure: SfmError | None = None
+        self._forgot_at = perf_counter()
         self.head = 0
 
     @classmethod
@@ -86,8 +109,7 @@ class Views:
         embedder: EmbedderInfo,
         analyzer: Analyzer,
         clock: Clock,
-        budget_bytes: int = 2 << 30,
-        poll_s: float = 0.25,
+        policy: ViewsPolicy | None = None,
         telemetry: Telemetry | None = None,
     ) -> AsyncGenerator["Views"]:
         """A registry whose feed runs until the block ends."""
@@ -98,9 +120,8 @@ class Views:
                 embedder=embedder,
                 analyzer=analyzer,
                 clock=clock,
-                budget_bytes=budget_bytes,
-                poll_s=poll_s,
-                telemetry=telemetry,
+                policy=policy or ViewsPolicy(),
+                telemetry=telemetry or NoTelemetry(),
             )
             tasks.start_soon(views._follow)
             yield views
@@ -111,16 +132,39 @@ class Views:
         """The namespace's entry, loaded; loading goes on even when the caller gives up.
 
         Raises:
-            Unavailable: the store did not answer while loading.
+            Unavailable: the store did not answer while loading, or all is being closed.
+            Corrupt: what is stored cannot be made a view.
         """
         entry = self._entries.get(namespace)
         if entry is None:
-            entry = self._new_entry(namespace)
+            view = View(namespace, dim=self._embedder.dim, analyzer=self._analyzer)
+            entry = self._entries[namespace] = Entry(view)
+            self._tasks.start_soon(self._load, namespace, entry)
         self._entries.move_to_end(namespace)
         await entry.loaded.wait()
         if entry.failure is not None:
             raise entry.failure
         return entry
+
+    async def reached(self, namespace: str, position: int) -> Entry:
+        """The entry, once it has seen the event at `position`; bounded by the caller's deadline.
+
+        A caller knows a position because its write was committed, so a poll that begins now
+        sees it. Comparing with a highest position alone would not do: a lower one can commit
+        later. A position beyond the head of the log is waited for.
+
+        Raises:
+            Unavailable: the feed does not answer.
+        """
+        while True:
+            entry = await self.entry(namespace)
+            if not position or entry.view.has_seen(position):
+                return entry
+            await self.refresh()
+            if self.head < position:
+                await anyio.sleep(self._policy.poll_s)
+            elif self._entries.get(namespace) is entry:  # an evicted one is no longer fed
+                return entry
 
     async def refresh(self) -> None:
         """Return once a poll of the feed that began after this call has been applied.
@@ -136,24 +180,13 @@ class Views:
             if self._failure is not None:
                 raise self._failure
 
-    async def reach(self, entry: Entry, position: int) -> None:
-        """Wait until the view has seen the event at `position`; bounded by the caller's deadline.
-
-        A caller knows a position because its write was committed, so a poll that begins now
-        sees it. Comparing with a highest position alone would not do: a lower one can commit
-        later. A position beyond the head of the log is waited for, until the caller's deadline.
-
-        Raises:
-            Unavailable: the feed does not answer.
-        """
-        if entry.view.has_seen(position):
-            return
-        while True:
-            await self.refresh()
-            if self.head >= position:
+    async def warm(self, namespaces: Sequence[str]) -> None:
+        """Load views one after the other, as far as the budget goes; faults are left alone."""
+        for namespace in namespaces:
+            if self._held >= self._policy.budget_bytes:
                 return
-            with anyio.move_on_after(self._poll_s):
-                await anyio.sleep_forever()
+            with suppress(SfmError):  # the first recall will say it
+                await self.entry(namespace)
 
     @property
     def healthy(self) -> bool:
@@ -161,20 +194,17 @@ class Views:
         return self._failure is None
 
     def loaded(self) -> dict[str, View]:
-        return {name: e.view for name, e in self._entries.items() if _is_ready(e)}
+        return {name: entry.view for name, entry in self._entries.items() if entry.is_ready}
 
-    def peek(self, namespace: str) -> View | None:
-        """The view when it is loaded; loads nothing."""
+    def peek(self, namespace: str) -> Entry | None:
+        """The entry when it is loaded; loads nothing."""
         entry = self._entries.get(namespace)
-        return entry.view if entry is not None and _is_ready(entry) else None
+        return entry if entry is not None and entry.is_ready else None
 
-    async def warm(self, namespaces: Sequence[str]) -> None:
-        """Load views one after the other, as far as the budget goes; faults are left alone."""
-        for namespace in namespaces:
-            if self.totals()[2] >= self._budget_bytes:
-                return
-            with suppress(SfmError):  # the first recall will say it
-                await self.entry(namespace)
+    def totals(self) -> tuple[int, int, int]:
+        """(namespaces, live rows, bytes) of the loaded views."""
+        views = self.loaded().values()
+        return len(views), sum(view.live for view in views), self._held
 
     # -- for writes ------------------------------------------------------------------------
 
@@ -184,120 +214,174 @@ class Views:
         """Take in what this process has just committed; nothing when the view is not in use."""
         entry = self._entries.get(namespace)
         if entry is not None:
-            await self._apply(entry, rows, samples)
+            await self.run(partial(self._apply, namespace, entry, rows, samples))
 
-    def totals(self) -> tuple[int, int, int]:
-        """(namespaces, live rows, bytes) of the loaded views."""
-        views = list(self.loaded().values())
-        return len(views), sum(v.live for v in views), sum(v.nbytes for v in views)
+    async def run(self, job: Callable[[], Awaitable[object]]) -> None:
+        """Run a job in a task of the registry and wait for it; it goes on if the caller ends.
+
+        What the job raises is raised here, and nowhere when the caller is gone.
+        """
+        done = anyio.Event()
+        failures: list[Exception] = []
+
+        async def work() -> None:
+            try:
+                await job()
+            except Exception as error:  # noqa: BLE001 - handed to the waiting caller
+                failures.append(error)
+            finally:
+                done.set()
+
+        self._tasks.start_soon(work)
+        await done.wait()
+        if failures:
+            raise failures[0]
 
     async def drop(self, namespace: str) -> None:
         """Forget a view; the next recall builds it anew from the store."""
-        self._entries.pop(namespace, None)
+        entry = self._entries.pop(namespace, None)
+        if entry is not None:
+            self._held -= entry.nbytes
 
     # -- its own work ----------------------------------------------------------------------
 
-    def _new_entry(self, namespace: str) -> Entry:
-        view = View(namespace, dim=self._embedder.dim, analyzer=self._analyzer)
-        entry = self._entries[namespace] = Entry(view)
-        self._tasks.start_soon(self._load, namespace, entry)
-        return entry
-
     async def _load(self, namespace: str, entry: Entry) -> None:
         started = perf_counter()
-        revision = self._embedder.model_revision
+        entry.failure = Unavailable("the process is stopping")  # if nothing else is said
         try:
-            token = await self._feed.token()
-            if self._token is None or len(self._entries) == 1:
-                self._token = token
-            async for rows in self._feed.load(namespace, model_revision=revision):
-                await self._apply(entry, rows, ())
-            samples, position = await self._feed.samples(namespace, limit=RESERVOIR)
-            await self._apply(entry, (), samples)
-            changes = await self._feed.changes(token, [namespace], model_revision=revision)
-            await self._take(changes)
-            entry.view.advance(position)
+            await self._fill(namespace, entry)
+            entry.failure = None
         except SfmError as error:
             entry.failure = error
-            if self._entries.get(namespace) is entry:
-                del self._entries[namespace]
+        except Exception:  # noqa: BLE001 - end of a job of its own: the recall is told
+            _LOG.exception("view.failed", extra={"rows": entry.view.rows})
+            entry.failure = SfmError("the view of this namespace cannot be built")
         finally:
+            if entry.failure is not None and self._entries.get(namespace) is entry:
+                await self.drop(namespace)
             entry.loaded.set()
         self._telemetry.observe("view_load_seconds", perf_counter() - started)
         self._keep_to_budget()
 
-    async def _apply(self, entry: Entry, rows: Sequence[ViewRow], samples: Sequence[Sample]) -> int:
-        """Write into a view; how many of the rows were news to it."""
-        inline = len(rows) <= INLINE_ROWS and sum(len(r.text) for r in rows) <= INLINE_TEXT
-        async with entry.lock:
-            if inline:
-                news = entry.view.apply(rows, samples)
-            else:
-                news = await anyio.to_thread.run_sync(entry.view.apply, rows, samples)
-            if entry.view.wants_compaction():
-                await anyio.to_thread.run_sync(entry.view.compact)
+    async def _fill(self, namespace: str, entry: Entry) -> None:
+        revision = self._embedder.model_revision
+        token = await self._feed.token()
+        async for rows in self._feed.load(namespace, model_revision=revision):
+            await self._apply(namespace, entry, rows, ())
+        samples, position = await self._feed.samples(namespace, limit=RESERVOIR)
+        await self._apply(namespace, entry, (), samples)
+        changes = await self._feed.changes(token, [namespace], model_revision=revision)
+        await self._apply(namespace, entry, changes.rows, changes.samples.get(namespace, ()))
+        entry.view.advance(max(position, changes.positions.get(namespace, 0)))
+        entry.token = changes.token
+
+    async def _apply(
+        self, namespace: str, entry: Entry, rows: Sequence[ViewRow], samples: Sequence[Sample]
+    ) -> int:
+        """Write into a view, a slice at a time; how many of the rows were news to it.
+
+        A view that cannot take them is dropped, to be built anew by the next recall.
+        """
+        news = 0
+        try:
+            for start in range(0, max(1, len(rows)), SLICE):
+                news += await _written(entry, rows[start : start + SLICE], samples)
+                samples = ()
+        except Exception:
+            if self._entries.get(namespace) is entry:
+                await self.drop(namespace)
+            raise
+        if self._entries.get(namespace) is entry:
+            self._held += entry.view.nbytes - entry.nbytes
+            entry.nbytes = entry.view.nbytes
+            self._keep_to_budget()
         return news
 
-    async def _take(self, changes: Changes) -> None:
+    async def _follow(self) -> None:
+        while True:
+            with anyio.move_on_after(self._policy.poll_s):
+                await self._wanted.wait()
+            self._wanted = anyio.Event()
+            self._begun += 1
+            started = perf_counter()
+            failure = await self._polled_once()
+            self._telemetry.observe("feed_poll_seconds", perf_counter() - started)
+            async with self._polled:
+                self._ended, self._failure = self._begun, failure
+                self._polled.notify_all()
+            if failure is not None:
+                await anyio.sleep(self._policy.poll_s)
+
+    async def _polled_once(self) -> SfmError | None:
+        """Why the poll failed, if it did; nothing that goes wrong ends the feed."""
+        try:
+            await self._poll()
+        except SfmError as error:
+            if not error.retriable:
+                _LOG.exception("feed.failed")
+            return error
+        except Exception:  # noqa: BLE001 - the feed goes on for the other namespaces
+            _LOG.exception("feed.failed")
+            return Unavailable("the change feed cannot be read")
+        return None
+
+    async def _poll(self) -> None:
+        polled = {name: entry for name, entry in self._entries.items() if entry.is_ready}
+        token = min((entry.token for entry in polled.values()), default=None)
+        if token is None:
+            token = await self._feed.token()
+        revision = self._embedder.model_revision
+        changes = await self._feed.changes(token, list(polled), model_revision=revision)
+        await self._take(changes, polled)
+        for entry in polled.values():
+            entry.token = changes.token
+        self.head = max(self.head, changes.head)
+        if perf_counter() - self._forgot_at > TOMBSTONES_S:
+            self._forgot_at = perf_counter()
+            for entry in polled.values():
+                async with entry.lock:
+                    entry.view.forget_tombstones()
+
+    async def _take(self, changes: Changes, polled: dict[str, Entry]) -> None:
         by_namespace: dict[str, list[ViewRow]] = {}
         for row in changes.rows:
             by_namespace.setdefault(row.namespace, []).append(row)
         for namespace in {*by_namespace, *changes.samples, *changes.positions}:
-            entry = self._entries.get(namespace)
-            if entry is None:
-                continue
+            entry = polled[namespace]
             rows = by_namespace.get(namespace, [])
-            news = await self._apply(entry, rows, changes.samples.get(namespace, ()))
+            try:
+                news = await self._apply(namespace, entry, rows, changes.samples.get(namespace, ()))
+            except Exception:  # noqa: BLE001 - one namespace's fault: its next recall tells
+                _LOG.exception("view.failed", extra={"rows": len(rows)})
+                continue
             entry.view.advance(changes.positions.get(namespace, 0))
             written = [row.updated_at for row in rows if row.updated_at is not None]
             if news and written:
                 lag_s = (self._clock.now() - max(written)).total_seconds()
                 self._telemetry.observe("feed_lag_seconds", max(0.0, lag_s))
 
-    async def _follow(self) -> None:
-        while True:
-            with anyio.move_on_after(self._poll_s):
-                await self._wanted.wait()
-            self._wanted = anyio.Event()
-            async with self._polled:
-                self._begun += 1
-                poll = self._begun
-            failure: SfmError | None = None
-            started = perf_counter()
-            try:
-                await self._poll()
-            except Unavailable as error:
-                failure = error
-            async with self._polled:
-                self._ended = poll
-                self._failure = failure
-                self._polled.notify_all()
-            if failure is not None:
-                await anyio.sleep(self._poll_s)
-            self._telemetry.observe("feed_poll_seconds", perf_counter() - started)
-
-    async def _poll(self) -> None:
-        if self._token is None or not self._entries:
-            return
-        changes = await self._feed.changes(
-            self._token, list(self._entries), model_revision=self._embedder.model_revision
-        )
-        await self._take(changes)
-        self._token = changes.token
-        self.head = max(self.head, changes.head)
-
     def _keep_to_budget(self) -> None:
-        """Drop the least recently used views beyond the budget, never the last one."""
-        held = sum(entry.view.nbytes for entry in self._entries.values())
-        while len(self._entries) > 1 and (
-            held > self._budget_bytes or len(self._entries) > MAX_VIEWS
-        ):
-            oldest = next(iter(self._entries))
-            if not _is_ready(self._entries[oldest]):
+        """Drop views beyond the budget: empty ones first, then the least recently used."""
+        while self._held > self._policy.budget_bytes or len(self._entries) > MAX_VIEWS:
+            ready = [name for name, entry in self._entries.items() if entry.is_ready][:-1]
+            if not ready:
                 return
-            held -= self._entries.pop(oldest).view.nbytes
+            empty = (name for name in ready if not self._entries[name].view.rows)
+            self._held -= self._entries.pop(next(empty, ready[0])).nbytes
             self._telemetry.count("view_evictions_total")
 
 
-def _is_ready(entry: Entry) -> bool:
-    return entry.loaded.is_set() and entry.failure is None
+async def _written(entry: Entry, rows: Sequence[ViewRow], samples: Sequence[Sample]) -> int:
+    async with entry.lock:
+        if _is_small(rows):
+            news = entry.view.apply(rows, samples)
+        else:
+            news = await anyio.to_thread.run_sync(entry.view.apply, rows, samples)
+        if entry.view.wants_compaction():
+            await anyio.to_thread.run_sync(entry.view.compact)
+    return news
+
+
+def _is_small(rows: Sequence[ViewRow]) -> bool:
+    chars = sum(len(row.text) + len(row.payload) for row in rows)
+    return len(rows) <= INLINE_ROWS and chars <= INLINE_CHARS
