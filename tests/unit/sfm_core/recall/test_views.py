@@ -12,7 +12,7 @@ import pytest
 from sfm_core.coordinates import Coordinate
 from sfm_core.errors import Corrupt, SfmError, Unavailable
 from sfm_core.filters import Op, Term
-from sfm_core.model import Changes, MemoryDraft, Mode, RecallQuery, ViewRow
+from sfm_core.model import F32, Changes, MemoryDraft, Mode, RecallQuery, ViewRow
 from sfm_core.recall.view import View
 from tests.unit.sfm_core.recall.test_engine import (
     POLICY,
@@ -283,6 +283,15 @@ async def test_equal_bytes_after_compaction() -> None:
         async with a_world(world.store) as fresh:
             expected = as_bytes(await fresh.ask("tea 7", **asked))
         assert as_bytes(await world.ask("tea 7", **asked)) == expected
+
+
+@pytest.mark.parametrize("bad", [np.zeros(7, np.float32), np.full(16, 3.0, np.float32)])
+def test_a_bad_vector_is_refused_before_anything_changes(bad: F32) -> None:
+    view: View = a_view([a_row(1), a_row(2)])
+    before = (view.rows, view.live, view.nbytes, view.version_of(a_row(1).id.bytes))
+    with pytest.raises(Corrupt):
+        view.apply([a_row(1, version=2), a_row(3, vector=bad)])
+    assert (view.rows, view.live, view.nbytes, view.version_of(a_row(1).id.bytes)) == before
 
 
 def test_tombstones_are_forgotten_after_two_periods_and_not_before() -> None:

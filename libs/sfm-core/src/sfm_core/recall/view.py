@@ -9,7 +9,7 @@ import numpy as np
 import orjson
 
 from sfm_core.columns import Columns
-from sfm_core.errors import Corrupt, DimensionMismatch
+from sfm_core.errors import Corrupt, InvalidInput
 from sfm_core.filters import Attributes
 from sfm_core.importance import Normaliser
 from sfm_core.lexical.analysis import Analyzer
@@ -166,8 +166,8 @@ class View:
         """Take in changed rows and samples, in any order, repeats allowed; how many were new.
 
         Raises:
-            DimensionMismatch, InvalidInput: a vector that is none of the view's; nothing changed.
-            Corrupt: a live row without a time; nothing changed.
+            Corrupt: a vector of another dimension or length, or a live row without a time;
+                nothing changed.
         """
         self._check(rows)
         applied = 0
@@ -236,11 +236,13 @@ class View:
 
     def _check(self, rows: Sequence[ViewRow]) -> None:
         vectors = [row.vector for row in rows if row.vector is not None]
-        for vector in vectors:
-            if vector.shape != (self._dim,):
-                raise DimensionMismatch(f"a vector of {vector.shape}, expected ({self._dim},)")
-        if vectors:
-            checked_units(np.stack(vectors), self._dim)
+        try:
+            if vectors:
+                checked_units(np.stack(vectors), self._dim)
+        except ValueError as error:  # of different shapes
+            raise Corrupt("a stored vector has another dimension") from error
+        except InvalidInput as error:
+            raise Corrupt(f"a stored vector is none of this model's: {error.detail}") from error
         for row in rows:
             if not row.deleted:
                 _known(row.created_at)
