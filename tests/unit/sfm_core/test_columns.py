@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sfm_core import coded as coded_module
 from sfm_core import columns as columns_module
-from sfm_core.columns import KIND_CODES, NEVER, Columns
+from sfm_core.columns import KIND_CODES, NEVER, Columns, Draft
 from sfm_core.filters import (
     And,
     Attributes,
@@ -26,7 +27,7 @@ from sfm_core.filters import (
     payload_paths,
     predicate,
 )
-from sfm_core.model import Kind, Mask
+from sfm_core.model import I32, Kind, Mask
 from sfm_core.times import microseconds
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -143,6 +144,18 @@ def columns_of(rows: Sequence[Attributes]) -> Columns:
     return columns
 
 
+def build(columns: Columns, path: str, payloads: Sequence[Mapping[str, object]]) -> None:
+    """Make the column of one path for the rows that are there."""
+    draft = columns.begin([path])
+    columns.fill([codes_of(draft, payloads)] if draft.columns else [])
+    columns.complete()
+
+
+def codes_of(draft: Draft, payloads: Sequence[Mapping[str, object]]) -> I32:
+    """Of a draft with one path: the codes of the first rows."""
+    return np.array([draft.codes(payload)[0] for payload in payloads], dtype=np.int32)
+
+
 def expected(filter_: Filter, rows: Sequence[Attributes]) -> list[bool]:
     return [matches(filter_, row) for row in rows]
 
@@ -153,10 +166,10 @@ def test_a_mask_is_matches_row_by_row(
 ) -> None:
     """Columns built midway, rows appended after; then the same after compaction and more rows."""
     columns = columns_of(early)
-    assert columns.missing(filter_) == payload_paths(filter_)
-    for path in columns.missing(filter_):
-        columns.build(path, [row.payload for row in early])
-    assert columns.missing(filter_) == frozenset()
+    assert columns.missing(payload_paths(filter_)) == payload_paths(filter_)
+    for path in columns.missing(payload_paths(filter_)):
+        build(columns, path, [row.payload for row in early])
+    assert columns.missing(payload_paths(filter_)) == frozenset()
     mask = columns.mask(filter_, len(early))
     assert mask.dtype == np.bool_
     assert mask.tolist() == expected(filter_, early)
@@ -169,7 +182,7 @@ def test_a_mask_is_matches_row_by_row(
     compacted = columns.compact(keep)
     kept = [row for row, stays in zip(rows, keep, strict=True) if stays]
     assert compacted.rows == len(kept)
-    assert compacted.missing(filter_) == frozenset()
+    assert compacted.missing(payload_paths(filter_)) == frozenset()
     assert compacted.mask(filter_, len(kept)).tolist() == expected(filter_, kept)
     compacted.append(rows[0] if rows else ROW)
     kept.append(rows[0] if rows else ROW)
@@ -213,20 +226,20 @@ def test_one_comparison_is_evaluated_once_per_distinct_value(
 
     payloads: list[dict[str, object]] = [{"a": n % 3} for n in range(300)]
     columns = with_payloads(payloads)
-    columns.build("a", payloads)
-    monkeypatch.setattr(columns_module, "predicate", counting)
+    build(columns, "a", payloads)
+    monkeypatch.setattr(coded_module, "predicate", counting)
     for _ in range(3):
         assert int(columns.mask(Term("a", Op.EQ, 1), 300).sum()) == 100
-    assert sorted(map(str, asked)) == ["(0,)", "(1,)", "(2,)"]
+    assert sorted(map(str, asked)) == ["()", "(0,)", "(1,)", "(2,)"]
     columns.append(replace(ROW, payload={"a": 9}))
     columns.mask(Term("a", Op.EQ, 1), 301)
-    assert len(asked) == 4
+    assert len(asked) == 5
 
 
 def test_a_comparison_with_true_is_not_remembered_as_one_with_one() -> None:
     payloads: list[dict[str, object]] = [{"a": 1}, {"a": True}]
     columns = with_payloads(payloads)
-    columns.build("a", payloads)
+    build(columns, "a", payloads)
     assert columns.mask(parse({"a": 1}), 2).tolist() == [True, False]
     assert columns.mask(parse({"a": True}), 2).tolist() == [False, True]
 
@@ -247,24 +260,98 @@ def test_importances_compare_exactly_with_large_integers(operator: str, operand:
 def test_many_comparisons_do_not_pile_up() -> None:
     payloads: list[dict[str, object]] = [{"a": n} for n in range(50)]
     columns = with_payloads(payloads)
-    columns.build("a", payloads)
+    build(columns, "a", payloads)
     for n in range(50):
         assert np.flatnonzero(columns.mask(Term("a", Op.EQ, n), 50)).tolist() == [n]
-    assert len(columns._payload["a"]._tables) <= columns_module.MAX_TABLES
+    assert len(columns._payload["a"]._tables) <= coded_module.MAX_TABLES
 
 
-def test_the_path_least_recently_asked_for_goes_first(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_column_least_recently_used_goes_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(columns_module, "MAX_PAYLOAD_COLUMNS", 2)
     columns = with_payloads([{"a": 1}])
-    columns.build("a", [{"a": 1}])
-    columns.build("b", [{}])
-    assert columns.missing(parse({"a": 1})) == frozenset()
-    columns.build("c", [{}])
+    build(columns, "a", [{"a": 1}])
+    build(columns, "b", [{}])
+    columns.pin(["a"])
+    columns.unpin(["a"])
+    build(columns, "c", [{}])
     assert columns.paths == {"a", "c"}
-    assert columns.missing(parse({"a": 1, "b": 1})) == {"b"}
+    assert columns.missing(["a", "b"]) == {"b"}
     smaller = columns.compact(np.ones(1, dtype=np.bool_))
-    smaller.build("d", [{}])
-    assert smaller.paths == {"a", "d"}
+    build(smaller, "d", [{}])
+    assert smaller.paths == {"c", "d"}
+
+
+def test_pinned_columns_stay_while_others_come_and_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(columns_module, "MAX_PAYLOAD_COLUMNS", 2)
+    columns = with_payloads([{"a": 1}])
+    columns.pin(["a", "b", "c"])
+    columns.pin(["a"])
+    for path in "abc":
+        build(columns, path, [{"a": 1}])
+    columns = columns.compact(np.ones(1, dtype=np.bool_))
+    build(columns, "d", [{}])
+    assert columns.missing("abcd") == {"d"}
+    columns.unpin(["a", "b", "c"])
+    assert columns.paths == {"a", "c"}
+    columns.unpin(["a"])
+    build(columns, "d", [{}])
+    assert columns.paths == {"a", "d"}
+
+
+@given(st.lists(ROWS, max_size=6), st.lists(ROWS, max_size=6), PATHS, SCALARS, st.data())
+def test_a_column_made_while_rows_come_and_are_compacted_is_as_if_made_at_once(
+    early: list[Attributes],
+    late: list[Attributes],
+    path: str,
+    operand: object,
+    data: st.DataObject,
+) -> None:
+    columns = columns_of(early)
+    codes = codes_of(columns.begin([path]), [row.payload for row in early])
+    for row in late:
+        columns.append(row)
+    rows = [*early, *late]
+    keep: Mask = np.array([data.draw(st.booleans()) for _ in rows], dtype=np.bool_)
+    if data.draw(st.booleans()):
+        columns = columns.compact(keep)
+        codes = codes[keep[: len(early)]]
+        rows = [row for row, stays in zip(rows, keep, strict=True) if stays]
+    assert columns.missing([path]) == {path}
+    columns.fill([codes])
+    columns.complete()
+    filter_ = parse({path: operand})
+    assert columns.mask(filter_, len(rows)).tolist() == expected(filter_, rows)
+
+
+def test_a_draft_that_is_abandoned_leaves_no_column_behind() -> None:
+    columns = with_payloads([{"a": 1}])
+    columns.begin(["a"])
+    assert columns.paths == {"a"}
+    columns.abandon()
+    columns.complete()
+    assert columns.paths == frozenset()
+    assert columns.missing(["a"]) == {"a"}
+
+
+def test_one_draft_at_a_time() -> None:
+    columns = with_payloads([{"a": 1}])
+    columns.begin(["a"])
+    with pytest.raises(ValueError, match="draft"):
+        columns.begin(["b"])
+
+
+def test_two_threads_that_bring_the_same_values_agree_on_their_codes() -> None:
+    """The reader of old payloads and the writer of new rows share one dictionary."""
+    columns = with_payloads([])
+    draft = columns.begin(["a"])
+    payloads: list[dict[str, object]] = [{"a": f"v{n % 5000}"} for n in range(20000)]
+    writer = Thread(target=lambda: [columns.append(replace(ROW, payload=p)) for p in payloads])
+    writer.start()
+    asked = [draft.codes(payload)[0] for payload in payloads]
+    writer.join()
+    columns.complete()
+    assert len(set(asked)) == 5000
+    assert draft.columns["a"].codes(20000).tolist() == asked
 
 
 def test_a_path_without_a_column_is_an_error_and_not_an_empty_mask() -> None:
@@ -278,29 +365,29 @@ def test_more_rows_than_there_are_cannot_be_asked_for() -> None:
 
 
 @pytest.mark.parametrize("count", [0, 2])
-def test_a_column_needs_one_payload_per_row(count: int) -> None:
+def test_a_column_needs_one_code_per_row(count: int) -> None:
     columns = with_payloads([{}])
-    with pytest.raises(ValueError, match="1 rows"):
-        columns.build("a", [{}] * count)
-    assert columns.paths == frozenset()
+    with pytest.raises(ValueError, match="do not fit"):
+        build(columns, "a", [{}] * count)
+    assert columns.missing(["a"]) == {"a"}
 
 
 def test_a_system_field_is_not_built() -> None:
     with pytest.raises(ValueError, match="@kind"):
-        Columns().build("@kind", [])
+        Columns().begin(["@kind"])
 
 
 def test_compaction_forgets_values_that_no_row_has() -> None:
     payloads: list[dict[str, object]] = [{"a": f"value {n}"} for n in range(1000)]
     columns = with_payloads(payloads)
-    columns.build("a", payloads)
+    build(columns, "a", payloads)
     keep: Mask = np.arange(1000) < 10
     assert columns.compact(keep).nbytes * 10 < columns.nbytes
 
 
 def test_readers_see_their_rows_while_the_writer_appends() -> None:
     columns = with_payloads([{"a": 0}])
-    columns.build("a", [{"a": 0}])
+    build(columns, "a", [{"a": 0}])
     filter_ = parse({"a": {"$in": [3, 5]}, "@session": {"$ne": "s2"}, "@importance": {"$lt": 50}})
     finished = Event()
 
@@ -310,7 +397,7 @@ def test_readers_see_their_rows_while_the_writer_appends() -> None:
                 replace(ROW, session=f"s{n % 7}", importance=float(n % 90), payload={"a": n % 11})
             )
             if n % 1000 == 0:
-                columns.build("a", [{"a": at % 11} for at in range(n + 1)])
+                build(columns, "a", [{"a": at % 11} for at in range(n + 1)])
         finished.set()
 
     writer = Thread(target=write)

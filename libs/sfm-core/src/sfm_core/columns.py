@@ -1,41 +1,55 @@
 """Attributes of all rows of a recall view, as arrays: filters become row masks before top-k."""
 
-import operator
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from itertools import count
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from sfm_core.filters import (
-    SYSTEM_FIELDS,
-    And,
-    Attributes,
-    Filter,
-    Not,
-    Op,
-    Or,
-    Reached,
-    Term,
-    lookup,
-    payload_paths,
-    predicate,
-    reached,
-)
+from sfm_core.coded import Cells, Coded, compared, importance_mask
+from sfm_core.filters import SYSTEM_FIELDS, And, Attributes, Filter, Not, Or, Term, lookup, reached
 from sfm_core.filters.matching import comparable
-from sfm_core.model import F64, I64, Kind, Mask
+from sfm_core.model import F64, I32, I64, Kind, Mask
 from sfm_core.times import microseconds
 
 MAX_PAYLOAD_COLUMNS: Final = 64
-MAX_TABLES: Final = 16
-"""Comparisons remembered per column."""
 NEVER: Final = int(np.iinfo(np.int64).max)
 """`expires_at` of rows that do not expire."""
 KIND_CODES: Final[Mapping[Kind, int]] = {Kind.EPISODIC: 0, Kind.SEMANTIC: 1}
 
-type _AnyArray = npt.NDArray[Any]
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """Columns in the making: rows from number `rows` on are in them, those before are not."""
+
+    rows: int
+    columns: Mapping[str, Coded]
+
+    def codes(self, payload: Mapping[str, object]) -> list[int]:
+        """What `Columns.fill` wants for a row with this payload: a code per path, in order.
+
+        Any thread may ask. A row without a payload has zeros.
+        """
+        return [column.code(lookup(payload, path)) for path, column in self.columns.items()]
+
+    def kept(self, keep: Mask) -> "Draft":
+        kept = {path: column.kept(keep, whole=True) for path, column in self.columns.items()}
+        return Draft(int(np.count_nonzero(keep[: self.rows])), kept)
+
+
+@dataclass(slots=True)
+class _Usage:
+    """Who needs which payload path, and when each was needed last; the event loop's own."""
+
+    pins: Counter[str] = field(default_factory=Counter)
+    used: dict[str, int] = field(default_factory=dict)
+    clock: Iterator[int] = field(default_factory=count)
+
+    def touch(self, paths: Iterable[str]) -> None:
+        self.used.update((path, next(self.clock)) for path in sorted(paths))
 
 
 class Columns:
@@ -43,12 +57,14 @@ class Columns:
 
     Text, tags, kinds and payload paths are dictionary-coded: a comparison is evaluated once
     per distinct value, remembered, and gathered by code. Numbers and times are compared as
-    arrays. A payload path has a column from `build` on; beyond `MAX_PAYLOAD_COLUMNS` the least
-    recently asked one goes.
+    arrays. A payload path gets its column in three steps: `begin`, from where on new rows are
+    in it; `fill`, which adds the rows from before; `complete`. Beyond `MAX_PAYLOAD_COLUMNS` the
+    least recently used column that nobody pinned goes.
 
-    One writer (`append`, `build`; `compact` gives a new object). Any thread may read the first
-    n rows, n being what `rows` was at some time, while the writer goes on: cells are written
-    before they count, and growth leaves the arrays that a reader holds alone.
+    One writer (`append`, `begin`, `fill`, `complete`; `compact` gives a new object). `pin`,
+    `unpin` and `complete` belong to the event loop. Any thread may read the first n rows, n
+    being what `rows` was at some time, while the writer goes on: cells are written before they
+    count, and growth leaves the arrays that a reader holds alone.
 
     Memory: 50 bytes per row, 4 per row and payload column, and the distinct values.
     """
@@ -56,21 +72,21 @@ class Columns:
     def __init__(self) -> None:
         self._rows = 0
         kinds = [(kind.value,) for kind in KIND_CODES]
-        self._coded: dict[str, _Coded] = {
-            "@kind": _Coded(np.int8, fixed=kinds),
-            "@pinned": _Coded(np.int8, fixed=[(comparable(flag),) for flag in (False, True)]),
-            "@tags": _Coded(),
-            "@session": _Coded(),
-            "@source": _Coded(),
+        self._coded: dict[str, Coded] = {
+            "@kind": Coded(np.int8, fixed=kinds),
+            "@pinned": Coded(np.int8, fixed=[(comparable(flag),) for flag in (False, True)]),
+            "@tags": Coded(),
+            "@session": Coded(),
+            "@source": Coded(),
         }
-        self._importance = _Cells(np.float64)
+        self._importance = Cells(np.float64)
         self._times = {
-            name: _Cells(np.int64)
+            name: Cells(np.int64)
             for name in ("@created_at", "@updated_at", "@occurred_at", "expires_at")
         }
-        self._payload: dict[str, _Coded] = {}
-        self._asked: dict[str, int] = {}
-        self._clock = count()
+        self._payload: dict[str, Coded] = {}
+        self._draft: Draft | None = None
+        self._usage = _Usage()
 
     @property
     def rows(self) -> int:
@@ -78,13 +94,19 @@ class Columns:
 
     @property
     def paths(self) -> frozenset[str]:
-        """Payload paths that have a column; without any, `append` does not look at payloads."""
-        return frozenset(self._payload)
+        """Payload paths that `append` looks up; without any, it does not look at payloads."""
+        return frozenset(self._payload) | (self._draft.columns.keys() if self._draft else set())
+
+    @property
+    def draft(self) -> Draft | None:
+        """The columns in the making; another object after a compaction."""
+        return self._draft
 
     @property
     def nbytes(self) -> int:
         """Bytes held; for the distinct values, an estimate."""
-        coded = (*self._coded.values(), *self._payload.values())
+        draft = () if self._draft is None else self._draft.columns.values()
+        coded = (*self._coded.values(), *self._payload.values(), *draft)
         cells = (self._importance, *self._times.values())
         return sum(column.nbytes for column in coded) + sum(column.nbytes for column in cells)
 
@@ -96,6 +118,9 @@ class Columns:
             column.append(reached(attributes, name))
         for path, column in self._payload.items():
             column.append(lookup(attributes.payload, path))
+        if self._draft is not None:
+            for path, column in self._draft.columns.items():
+                column.append(lookup(attributes.payload, path))
         expires_at = attributes.expires_at
         self._importance.append(attributes.importance)
         self._times["@created_at"].append(microseconds(attributes.created_at))
@@ -105,26 +130,41 @@ class Columns:
         self._rows += 1
         return self._rows - 1
 
-    def build(self, path: str, payloads: Iterable[Mapping[str, object]]) -> None:
-        """Make the column of a payload path; `payloads` has one per row, in row order.
+    def begin(self, paths: Iterable[str]) -> Draft:
+        """Make columns for those of the paths that have none; rows from now on are in them.
 
         Raises:
-            ValueError: another number of payloads than rows, or a system field.
+            ValueError: a draft is under way, or a system field.
         """
-        if path in SYSTEM_FIELDS:
-            raise ValueError(f"{path} is not a payload path")
-        column = _Coded()
-        for payload in payloads:
-            column.append(lookup(payload, path))
-        if len(column) != self._rows:
-            raise ValueError(f"{len(column)} payloads for {self._rows} rows")
-        self._asked[path] = next(self._clock)
-        kept = {**self._payload, path: column}
-        while len(kept) > MAX_PAYLOAD_COLUMNS:
-            oldest = min(kept, key=lambda held: self._asked.get(held, -1))
-            del kept[oldest]
-            self._asked.pop(oldest, None)
-        self._payload = kept
+        wanted = sorted(frozenset(paths) - self._payload.keys())
+        if self._draft is not None or SYSTEM_FIELDS & set(wanted):
+            raise ValueError(f"no draft can begin for {wanted}")
+        self._draft = Draft(self._rows, {path: Coded.absent(self._rows) for path in wanted})
+        return self._draft
+
+    def fill(self, codes: Iterable[I32]) -> None:
+        """Place the codes of the draft's first rows: an array of shape (draft.rows,) per path.
+
+        Raises:
+            ValueError: no draft, or another number of paths or rows.
+        """
+        draft, given = self._draft, list(codes)
+        if draft is None or [c.shape for c in given] != [(draft.rows,)] * len(draft.columns):
+            raise ValueError("codes that do not fit the draft")
+        for column, one in zip(draft.columns.values(), given, strict=True):
+            column.fill(one)
+
+    def complete(self) -> None:
+        """Put the draft's columns to use, and let columns go that are too many."""
+        if self._draft is not None:
+            self._payload = {**self._payload, **self._draft.columns}
+            self._usage.touch(self._draft.columns)
+        self._draft = None
+        self._trim()
+
+    def abandon(self) -> None:
+        """Drop the draft, if there is one."""
+        self._draft = None
 
     def compact(self, keep: Mask) -> "Columns":
         """New columns of the kept rows, renumbered in order; `keep` has shape (rows,).
@@ -136,20 +176,27 @@ class Columns:
         fresh._payload = {path: column.kept(keep) for path, column in self._payload.items()}
         fresh._importance = self._importance.kept(keep)
         fresh._times = {name: cells.kept(keep) for name, cells in self._times.items()}
-        fresh._asked = dict(self._asked)
-        fresh._clock = count(max(self._asked.values(), default=-1) + 1)
+        fresh._draft = self._draft and self._draft.kept(keep)
+        fresh._usage = self._usage
         fresh._rows = int(np.count_nonzero(keep))
         return fresh
 
     # -- reading ---------------------------------------------------------------------------
 
-    def missing(self, filter_: Filter) -> frozenset[str]:
-        """Payload paths of the filter that have no column; the others count as just asked."""
-        paths = payload_paths(filter_)
-        held = self._payload
-        for path in paths & held.keys():
-            self._asked[path] = next(self._clock)
-        return paths - held.keys()
+    def pin(self, paths: Iterable[str]) -> None:
+        """Keep the columns of these paths, present or to come, until `unpin`; compacted too."""
+        self._usage.pins.update(paths)
+
+    def unpin(self, paths: Iterable[str]) -> None:
+        """Take one `pin` back."""
+        paths = frozenset(paths)
+        self._usage.pins -= Counter(paths)
+        self._usage.touch(paths & self._payload.keys())
+        self._trim()
+
+    def missing(self, paths: Iterable[str]) -> frozenset[str]:
+        """Those of the payload paths that have no column."""
+        return frozenset(paths) - self._payload.keys()
 
     def mask(self, filter_: Filter, rows: int) -> Mask:
         """Which of the first `rows` rows the filter admits, shape (rows,); a fresh array.
@@ -158,7 +205,7 @@ class Columns:
         comparison is asked, one evaluation per distinct value.
 
         Raises:
-            LookupError: a payload path has no column (`missing` says which).
+            LookupError: a payload path has no column: it was neither pinned nor made.
             ValueError: there are fewer rows.
         """
         if rows > self._rows:
@@ -200,160 +247,20 @@ class Columns:
 
     def _term(self, term: Term, rows: int) -> Mask:
         if term.field in self._times:
-            return _compared(self._times[term.field].head(rows), term)
+            return compared(self._times[term.field].head(rows), term)
         if term.field == "@importance":
-            return _importance_mask(self._importance.head(rows), term)
+            return importance_mask(self._importance.head(rows), term)
         held = self._coded if term.field in SYSTEM_FIELDS else self._payload
         column = held.get(term.field)
         if column is None:
             raise LookupError(f"no column for {term.field}")
         return column.mask(term, rows)
 
-
-class _Cells:
-    """A growing array; the writer fills a cell before it counts."""
-
-    __slots__ = ("_array", "_length")
-
-    def __init__(self, dtype: type[np.generic]) -> None:
-        self._array: _AnyArray = np.empty(16, dtype=dtype)
-        self._length = 0
-
-    def __len__(self) -> int:
-        return self._length
-
-    @property
-    def nbytes(self) -> int:
-        return self._array.nbytes
-
-    def append(self, value: float) -> None:
-        if self._length == self._array.shape[0]:
-            grown = np.empty(2 * self._length, dtype=self._array.dtype)
-            grown[: self._length] = self._array
-            self._array = grown
-        self._array[self._length] = value
-        self._length += 1
-
-    def head(self, rows: int) -> _AnyArray:
-        return self._array[:rows]
-
-    def kept(self, keep: Mask) -> "_Cells":
-        return self.holding(self.head(keep.shape[0])[keep])
-
-    def holding(self, values: _AnyArray) -> "_Cells":
-        """New cells of the same type with these values."""
-        fresh = _Cells(self._array.dtype.type)
-        fresh._length = values.shape[0]
-        fresh._array = np.empty(max(16, 2 * fresh._length), dtype=self._array.dtype)
-        fresh._array[: fresh._length] = values
-        return fresh
-
-
-class _Coded:
-    """A dictionary-coded column. Equal `Reached` values pass the same comparisons."""
-
-    def __init__(
-        self, dtype: type[np.signedinteger[Any]] = np.int32, *, fixed: Sequence[Reached] = ()
-    ) -> None:
-        self._fixed = bool(fixed)
-        self._values: list[Reached] = list(fixed)
-        self._code_of = {value: code for code, value in enumerate(self._values)}
-        self._codes = _Cells(dtype)
-        self._tables: dict[Term, Mask] = {}
-        self._value_bytes = 0
-
-    def __len__(self) -> int:
-        return len(self._codes)
-
-    @property
-    def nbytes(self) -> int:
-        return self._codes.nbytes + self._value_bytes
-
-    def append(self, value: Reached) -> None:
-        code = self._code_of.get(value)
-        if code is None:
-            code = len(self._values)
-            self._values.append(value)
-            self._code_of[value] = code
-            self._value_bytes += _size(value)
-        self._codes.append(code)
-
-    def codes(self, rows: int) -> _AnyArray:
-        return self._codes.head(rows)
-
-    def mask(self, term: Term, rows: int) -> Mask:
-        admitted: Mask = self._table(term)[self._codes.head(rows)]
-        return admitted
-
-    def kept(self, keep: Mask) -> "_Coded":
-        codes = self._codes.kept(keep)
-        fresh = _Coded()
-        fresh._fixed = self._fixed
-        used = range(len(self._values))
-        if not self._fixed:
-            distinct, renumbered = np.unique(codes.head(len(codes)), return_inverse=True)
-            codes, used = codes.holding(renumbered), distinct.tolist()
-        fresh._values = [self._values[code] for code in used]
-        fresh._code_of = {value: code for code, value in enumerate(fresh._values)}
-        fresh._codes = codes
-        fresh._value_bytes = sum(map(_size, fresh._values))
-        return fresh
-
-    def _table(self, term: Term) -> Mask:
-        """Truth of the comparison per code, for all codes given out so far."""
-        table = self._tables.get(term)
-        known, wanted = 0 if table is None else table.shape[0], len(self._values)
-        if table is None or known < wanted:
-            holds = predicate(term)
-            values = self._values[known:wanted]
-            more: Mask = np.fromiter(map(holds, values), dtype=np.bool_, count=len(values))
-            table = more if table is None else np.concatenate((table, more))
-            if len(self._tables) >= MAX_TABLES:
-                self._tables = {}
-            self._tables[term] = table
-        return table
-
-
-def _size(value: Reached) -> int:
-    return 160 + sum(len(part) for part in value if isinstance(part, str | tuple))
-
-
-def _compared(values: _AnyArray, term: Term) -> Mask:
-    """`term` over an array of numbers that are all there; operands exact in its type."""
-    if term.op is Op.EXISTS:
-        return np.full(values.shape, term.operand is True)
-    if term.op in {Op.IN, Op.NIN}:
-        operands = term.operand if isinstance(term.operand, tuple) else ()
-        wanted = np.array([_plain(operand) for operand in operands], dtype=values.dtype)
-        found: Mask = np.isin(values, wanted, invert=term.op is Op.NIN)
-        return found
-    admitted: Mask = _COMPARE[term.op](values, values.dtype.type(_plain(term.operand)))
-    return admitted
-
-
-def _importance_mask(values: F64, term: Term) -> Mask:
-    operands = term.operand if isinstance(term.operand, tuple) else (term.operand,)
-    if all(abs(_plain(operand)) <= 2**53 for operand in operands):
-        return _compared(values, term)
-    distinct, inverse = np.unique(values, return_inverse=True)
-    holds = predicate(term)
-    truths = [holds((comparable(value),)) for value in distinct.tolist()]
-    return np.array(truths, dtype=np.bool_)[inverse]
-
-
-def _plain(operand: object) -> int | float:
-    if isinstance(operand, datetime):
-        return microseconds(operand)
-    if isinstance(operand, int | float):
-        return operand
-    raise TypeError(f"{operand!r} is not a number or a time")
-
-
-_COMPARE: Final[Mapping[Op, Callable[[Any, Any], Any]]] = {
-    Op.EQ: operator.eq,
-    Op.NE: operator.ne,
-    Op.GT: operator.gt,
-    Op.GTE: operator.ge,
-    Op.LT: operator.lt,
-    Op.LTE: operator.le,
-}
+    def _trim(self) -> None:
+        held, usage = self._payload, self._usage
+        free = sorted(held.keys() - usage.pins.keys(), key=lambda path: usage.used.get(path, -1))
+        gone = free[: max(0, len(held) - MAX_PAYLOAD_COLUMNS)]
+        if gone:
+            self._payload = {path: held[path] for path in held if path not in gone}
+            for path in gone:
+                usage.used.pop(path, None)

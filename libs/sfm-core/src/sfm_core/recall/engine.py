@@ -9,7 +9,6 @@ from uuid import UUID
 
 import anyio
 import numpy as np
-import orjson
 
 from sfm_core.errors import DeadlineExceeded, Unavailable
 from sfm_core.importance import RESERVOIR
@@ -17,6 +16,7 @@ from sfm_core.lexical.analysis import Analyzer
 from sfm_core.model import F32, Hit, Json, Memory, Mode, RecallQuery, RecallResult, Weights
 from sfm_core.owned import owned_tasks
 from sfm_core.ports import ChangeFeed, Clock, Embedder, NoTelemetry, RecordStore, Telemetry
+from sfm_core.recall.payloads import PayloadColumns
 from sfm_core.recall.rank import Plan, Ranked
 from sfm_core.recall.reservoir import Reservoir
 from sfm_core.recall.scans import Scans
@@ -51,6 +51,7 @@ class RecallEngine:
         *,
         views: Views,
         scans: Scans,
+        payloads: PayloadColumns,
         feed: ChangeFeed,
         records: RecordStore,
         embedder: Embedder,
@@ -62,6 +63,7 @@ class RecallEngine:
     ) -> None:
         self._views = views
         self._scans = scans
+        self._payloads = payloads
         self._feed = feed
         self._records = records
         self._embedder = embedder
@@ -102,6 +104,7 @@ class RecallEngine:
             yield cls(
                 views=views,
                 scans=Scans(tasks, threads=policy.threads, telemetry=telemetry),
+                payloads=PayloadColumns(tasks, feed=feed),
                 feed=feed,
                 records=records,
                 embedder=embedder,
@@ -198,7 +201,6 @@ class RecallEngine:
         vectors, degraded = await self._embed(queries)
         wanted = max((q.min_position or 0 for q in queries), default=0)
         entry = await self._views.reached(namespace, wanted)
-        await self._build_columns(entry, namespace, queries)
         now = self._clock.now()
         plans = [
             Plan(
@@ -209,10 +211,12 @@ class RecallEngine:
                 scoring=self._scoring,
                 floor=self._embedder.info.floor,
                 model_revision=self._embedder.info.model_revision,
+                analyzer=self._analyzer.revision,
             )
             for query, vector in zip(queries, vectors, strict=True)
         ]
-        snapshot, ranked, memories = await self._settled(namespace, entry, plans)
+        async with self._payloads.held(entry, namespace, [query.filter for query in queries]):
+            snapshot, ranked, memories = await self._settled(namespace, entry, plans)
         took_ms = round(1000.0 * (perf_counter() - started), 3)
         return tuple(
             RecallResult(
@@ -245,33 +249,6 @@ class RecallEngine:
         for i, row in zip(wanted, rows, strict=True):
             vectors[i] = row
         return vectors, ()
-
-    async def _build_columns(
-        self, entry: Entry, namespace: str, queries: Sequence[RecallQuery]
-    ) -> None:
-        """Make the payload columns the filters need; the first use of a path pays for it.
-
-        The view is locked meanwhile, so a write committed during the reading is applied after
-        the column exists and finds its place in it.
-        """
-        filters = [query.filter for query in queries if query.filter is not None]
-        if not any(entry.view.columns.missing(f) for f in filters):
-            return
-        async with entry.lock:
-            columns = entry.view.columns
-            missing = frozenset().union(*(columns.missing(f) for f in filters))
-            payloads: dict[bytes, str] = {}
-            if missing:
-                async for batch in self._feed.payloads(namespace):
-                    payloads.update((memory.bytes, text) for memory, _, text in batch)
-            parsed = await anyio.to_thread.run_sync(
-                lambda: [
-                    orjson.loads(payloads.get(memory, "{}"))
-                    for memory in entry.view.ids_in_row_order()
-                ]
-            )
-            for path in sorted(missing):
-                await anyio.to_thread.run_sync(columns.build, path, parsed)
 
     async def _settled(
         self, namespace: str, entry: Entry, plans: Sequence[Plan]
