@@ -3,6 +3,8 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from time import thread_time
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ from sfm_core.errors import InvalidInput, Misconfigured
 from sfm_core.model import F64, Weights
 from sfm_core.scoring import (
     GRID,
-    MAX_PEERS,
+    ROUNDING,
     Chain,
     Context,
     Scored,
@@ -27,6 +29,7 @@ from sfm_core.scoring import (
     normalised,
     recency_part,
     relevance,
+    session_best,
     support,
     vector_only,
     vector_part,
@@ -128,23 +131,25 @@ def slow_hybrid(rows: Sequence[Row], at: int, scoring: Scoring) -> float:
 
 def exact(rows: Sequence[Row], candidates: Sequence[int], scoring: Scoring) -> dict[int, Scored]:
     """What the engine does: float32 over all rows, then float64 for the support only."""
-    chain = live_chain(rows)
+    chain, some = live_chain(rows), np.array(candidates, dtype=np.int64)
     v, k = column(rows, "v"), column(rows, "k")
     rough = relevance(v.astype(np.float32), k.astype(np.float32), scoring.weights)
-    needed = support(candidates, rough, chain)
-    fine = relevance(v[needed.rows], k[needed.rows], scoring.weights)
-    rel = dict(zip(needed.rows.tolist(), fine.tolist(), strict=True))
-    return {
-        at: hybrid(
-            v=rows[at].v,
-            k=rows[at].k,
-            r=rows[at].r,
-            context=context_of(at, rel, chain, needed.peers, scoring),
-            norm=rows[at].norm,
-            scoring=scoring,
-        )
-        for at in candidates
-    }
+    needed = support(some, rough, session_best(rough, chain), chain, margin=2.0 * ROUNDING)
+    rel = np.full(len(rows), math.nan)
+    rel[needed.rows] = relevance(v[needed.rows], k[needed.rows], scoring.weights)
+    scores = hybrid(
+        v=v[some],
+        k=k[some],
+        r=column(rows, "r")[some],
+        context=context_of(some, rel, needed.peers, chain, scoring),
+        norm=column(rows, "norm")[some],
+        scoring=scoring,
+    )
+    return {at: scores.at(i) for i, at in enumerate(candidates)}
+
+
+def whole_context(rel: F64, chain: Chain, scoring: Scoring) -> F64:
+    return context_part(rel, session_best(rel, chain), chain, scoring)
 
 
 # -- the parts ---------------------------------------------------------------------------------
@@ -193,9 +198,12 @@ def test_parts_keep_the_precision_they_are_given() -> None:
     )
     weights = Scoring().weights
     v, k = vector_part(half, best=1.0, floor=0.0), keyword_part(half, best=1.0)
-    for part in (v, k, relevance(v, k, weights), context_part(v, alone, Scoring())):
+    two = np.tile(half, 2)
+    for part in (v, k, relevance(v, k, weights), context_part(v, v, alone, Scoring())):
         assert part.dtype == np.float32
-    assert context_part(np.tile(half, 2), together, Scoring()).dtype == np.float32
+    best = session_best(two, together)
+    assert best.dtype == np.float32
+    assert context_part(two, best, together, Scoring()).dtype == np.float32
     assert combine(v, k, v, None, half, Scoring()).dtype == np.float32
 
 
@@ -206,7 +214,7 @@ def test_parts_keep_the_precision_they_are_given() -> None:
 def test_the_context_is_what_the_slow_version_says(rows: list[Row], weights: Weights) -> None:
     scoring = Scoring(weights=weights)
     rel = relevance(column(rows, "v"), column(rows, "k"), weights)
-    part = context_part(rel, live_chain(rows), scoring)
+    part = whole_context(rel, live_chain(rows), scoring)
     expected = [slow_context(rows, at, scoring) for at in range(len(rows))]
     assert part == pytest.approx(expected, abs=1e-12)
     assert ((part >= 0.0) & (part <= 1.0)).all()
@@ -219,7 +227,7 @@ def test_dead_rows_lend_nothing(rows: list[Row], other: list[float]) -> None:
     ]
     weights = Scoring().weights
     before, after = (
-        context_part(
+        whole_context(
             relevance(column(some, "v"), column(some, "k"), weights), live_chain(some), Scoring()
         )
         for some in (rows, changed)
@@ -233,7 +241,7 @@ def test_without_sessions_the_order_is_that_of_the_legs() -> None:
     rows = [Row(None, True, v, k, 0.0, 1.0) for v, k in rng.random((50, 2))]
     scoring = Scoring()
     v, k, norm = column(rows, "v"), column(rows, "k"), column(rows, "norm")
-    context = context_part(relevance(v, k, scoring.weights), chain_of(rows), scoring)
+    context = whole_context(relevance(v, k, scoring.weights), chain_of(rows), scoring)
     score = combine(v, k, context, None, norm, scoring)
     assert score == pytest.approx((v + k) / 2.0)
 
@@ -244,7 +252,7 @@ def test_a_memory_is_lifted_by_the_answer_next_to_it() -> None:
         Row("a", True, 1.0, 1.0, 0.0, 1.0),
         Row("b", True, 0.3, 0.3, 0.0, 1.0),
     ]
-    part = context_part(column(rows, "v"), chain_of(rows), Scoring())
+    part = whole_context(column(rows, "v"), chain_of(rows), Scoring())
     assert part[0] > 0.7
     assert part[2] == pytest.approx(0.3)
 
@@ -252,7 +260,7 @@ def test_a_memory_is_lifted_by_the_answer_next_to_it() -> None:
 def test_no_rows_have_no_context() -> None:
     none = np.array([], dtype=np.int32)
     chain = Chain(previous=none, next=none, session=none)
-    assert context_part(np.array([], dtype=np.float64), chain, Scoring()).shape == (0,)
+    assert whole_context(np.array([], dtype=np.float64), chain, Scoring()).shape == (0,)
     assert chain.among(np.array([], dtype=np.bool_)) is chain
 
 
@@ -261,8 +269,7 @@ def test_a_chain_steps_over_a_long_run_of_dead_rows() -> None:
     chain = live_chain(rows)
     assert chain.next[0] == 99
     assert chain.previous[99] == 0
-    assert chain.members(4).tolist() == [0, 99]
-    assert chain.members(5).tolist() == []
+    assert np.flatnonzero(chain.session == 4).tolist() == [0, 99]
 
 
 # -- the whole score ---------------------------------------------------------------------------
@@ -274,7 +281,7 @@ def test_the_score_is_what_the_slow_version_says(
 ) -> None:
     scoring = Scoring(weights=weights, beta=beta)
     v, k = column(rows, "v"), column(rows, "k")
-    context = context_part(relevance(v, k, weights), live_chain(rows), scoring)
+    context = whole_context(relevance(v, k, weights), live_chain(rows), scoring)
     score = combine(v, k, context, column(rows, "r"), column(rows, "norm"), scoring)
     expected = [slow_hybrid(rows, at, scoring) for at in range(len(rows))]
     assert score == pytest.approx(expected, abs=1e-12)
@@ -321,29 +328,40 @@ def test_the_context_is_explained_as_zero_where_nothing_is_around() -> None:
         assert scored.score == pytest.approx(0.6)
 
 
+def one(value: float) -> F64:
+    return np.array([value])
+
+
+ALONE = Context(lent=one(0.0), own=one(1.0))
+
+
 def test_a_perfect_match_scores_one() -> None:
-    context = Context(lent=1.0, own=0.0)
-    scored = hybrid(v=1.0, k=1.0, r=1.0, context=context, norm=1.0, scoring=Scoring())
-    assert scored.score == 1.0
+    context, full = Context(lent=one(1.0), own=one(0.0)), one(1.0)
+    scores = hybrid(v=full, k=full, r=full, context=context, norm=full, scoring=Scoring())
+    assert scores.score.tolist() == [1.0]
 
 
 def test_importance_lowers_a_hybrid_score_by_beta_at_most() -> None:
-    alone = Context(lent=0.0, own=1.0)
+    half, scoring = one(0.5), Scoring(beta=0.1)
     high, low = (
-        hybrid(v=0.5, k=0.5, r=0.0, context=alone, norm=norm, scoring=Scoring(beta=0.1)).score
+        float(
+            hybrid(v=half, k=half, r=one(0.0), context=ALONE, norm=one(norm), scoring=scoring)
+            .at(0)
+            .score
+        )
         for norm in (1.0, 0.0)
     )
     assert low == pytest.approx(0.9 * high)
 
 
 def test_the_fast_core_formula_is_cosine_times_importance() -> None:
-    assert vector_only(0.8, 0.5).score == pytest.approx(0.4)
-    assert vector_only(-0.8, 0.5).score == 0.0
-    assert vector_only(1.0 + 1e-9, 1.0).score == 1.0
+    scores = vector_only(np.array([0.8, -0.8, 1.0 + 1e-9]), np.array([0.5, 0.5, 1.0]))
+    assert scores.score == pytest.approx([0.4, 0.0, 1.0])
+    assert scores.score.max() == 1.0
 
 
 def test_the_keyword_score_is_the_keyword_part() -> None:
-    assert keyword_only(0.25).parts == {"keyword": 0.25}
+    assert keyword_only(one(0.25)).at(0).parts == {"keyword": 0.25}
 
 
 # -- support -----------------------------------------------------------------------------------
@@ -352,15 +370,44 @@ def test_the_keyword_score_is_the_keyword_part() -> None:
 def test_support_names_neighbours_and_the_rows_that_may_be_best() -> None:
     rows = [Row("a", True, 0.0, 0.0, 0.0, 1.0) for _ in range(10)]
     rel = np.array([0, 0, 0, 0, 0, 0, 0, 0.9, 0.9 - 1e-6, 0.8], dtype=np.float32)
-    needed = support([1], rel, chain_of(rows))
+    chain = chain_of(rows)
+    needed = support(np.array([1]), rel, session_best(rel, chain), chain, margin=1e-5)
     assert needed.rows.tolist() == [0, 1, 2, 3, 7, 8]
-    assert needed.peers == {4: [7, 8]}
+    assert needed.peers.tolist() == [7, 8]
 
 
-def test_support_is_bounded_where_a_session_repeats_one_text() -> None:
-    rows = [Row("a", True, 0.5, 0.5, 0.0, 1.0) for _ in range(1000)]
-    needed = support([500], column(rows, "v").astype(np.float32), chain_of(rows))
-    assert needed.rows.size <= MAX_PEERS + 5
+def test_the_best_of_a_session_is_found_among_any_number_that_may_be() -> None:
+    fine = 0.5 + 1e-9 * np.random.default_rng(2).permutation(1000)
+    rows = [Row("a", True, v, v, 0.0, 1.0) for v in fine]
+    found = exact(rows, [500], Scoring())[500].score
+    assert found == pytest.approx(slow_hybrid(rows, 500, Scoring()), abs=4.0 / GRID)
+
+
+def test_support_for_many_sessions_costs_no_more_than_for_a_few() -> None:
+    rows, sessions = 100_000, 5_000
+    session = (np.arange(rows) % sessions).astype(np.int32)
+    none = np.full(rows, -1, dtype=np.int32)
+    chain = Chain(previous=none, next=none, session=session)
+    rel = np.random.default_rng(0).random(rows).astype(np.float32)
+    best = session_best(rel, chain)
+
+    def cost_s(candidates: int) -> float:
+        before = thread_time()
+        needed = support(np.arange(candidates), rel, best, chain, margin=0.0)
+        took = thread_time() - before
+        assert sorted(session[needed.peers].tolist()) == list(range(candidates))
+        assert (rel[needed.peers] == best[needed.peers]).all()
+        return took
+
+    few, many = (min(cost_s(candidates) for _ in range(7)) for candidates in (5, 2_000))
+    assert many < 8.0 * few
+
+
+def test_rows_without_a_session_have_no_peers() -> None:
+    rows = [Row(None, True, 0.5, 0.5, 0.0, 1.0), Row("a", True, 0.4, 0.4, 0.0, 1.0)]
+    rel, chain = np.array([0.5, 0.4], dtype=np.float32), chain_of(rows)
+    needed = support(np.array([0]), rel, session_best(rel, chain), chain, margin=1.0)
+    assert (needed.rows.tolist(), needed.peers.tolist()) == ([0], [])
 
 
 # -- settings ----------------------------------------------------------------------------------
@@ -410,10 +457,15 @@ def test_a_constant_out_of_range_does_not_start(build: Callable[[], Scoring]) ->
         build()
 
 
-def test_the_configuration_hash_tells_settings_and_models_apart() -> None:
-    plain = Scoring().config("m1")
-    assert plain == Scoring().config("m1")
-    assert len({plain, Scoring().config("m2"), Scoring(beta=0.2).config("m1")}) == 3
+def test_the_configuration_hash_tells_settings_models_and_analyzers_apart() -> None:
+    facts: dict[str, Any] = {"model_revision": "m1", "floor": 0.1, "analyzer": "1/english"}
+    plain = Scoring().config(**facts)
+    assert plain == Scoring().config(**facts)
+    settings = (Scoring(beta=0.2), Scoring(k1=0.2), Scoring(b=0.2), Scoring(half_life_s=0.2))
+    changes = ({"model_revision": "m2"}, {"floor": 0.0}, {"analyzer": "1/german"})
+    others = [scoring.config(**facts) for scoring in settings]
+    others += [Scoring().config(**{**facts, **changed}) for changed in changes]
+    assert len({plain, *others}) == 8
 
 
 def test_a_request_without_weights_keeps_the_settings() -> None:

@@ -5,21 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sfm_core.slab.topk import kth_largest, reaching, top_k
+from sfm_core.model import F32, F64
+from sfm_core.slab.topk import TIE, contenders, kth_largest, leading, reaching
 
 few_values = st.lists(st.integers(-3, 3).map(float), max_size=400)
 many_values = st.lists(st.floats(allow_nan=False, width=32), max_size=400)
-
-
-@given(few_values | many_values, st.integers(-1, 450), st.randoms(use_true_random=False))
-def test_top_k_is_the_head_of_the_sorted_list_with_ties_by_id(
-    values: list[float], k: int, random: object
-) -> None:
-    ids = list(range(1000, 1000 + len(values)))
-    random.shuffle(ids)  # type: ignore[attr-defined]
-    expected = sorted(zip(ids, values, strict=True), key=lambda row: (-row[1], row[0]))
-    found, scores = top_k(np.array(values), np.array(ids, dtype=np.int64), k)
-    assert list(zip(found.tolist(), scores.tolist(), strict=True)) == expected[: max(k, 0)]
 
 
 @given(few_values | many_values, st.integers(1, 450))
@@ -47,3 +37,41 @@ def test_the_kth_largest_of_too_few_is_the_least_and_of_none_minus_infinity() ->
     assert kth_largest(np.array([3.0, 1.0, 2.0]), 2) == 2.0
     assert kth_largest(np.array([3.0, 1.0, 2.0]), 9) == 1.0
     assert kth_largest(np.zeros(0), 1) == float("-inf")
+
+
+@given(
+    st.lists(st.tuples(st.floats(0.0, 1.0), st.floats(0.0, 1.0)), min_size=1, max_size=300),
+    st.integers(1, 20),
+    st.sampled_from([0.0, 1e-6, 0.01, 0.3]),
+    st.sampled_from([np.float32, np.float64]),
+)
+def test_whoever_may_be_among_the_best_contends(
+    drawn: list[tuple[float, float]], k: int, width: float, kind: type[np.float32 | np.float64]
+) -> None:
+    most: F32 | F64 = np.array([value for value, _ in drawn]).astype(kind)
+    true = np.maximum(0.0, most.astype(np.float64) - width * np.array([x for _, x in drawn]))
+    found = set(contenders(most, k, width=width).tolist())
+    kth = np.sort(true)[::-1][:k][-1]
+    assert set(np.flatnonzero(true >= kth - TIE).tolist()) <= found
+    sure = np.sort(most.astype(np.float64))[::-1][:k][-1] - width
+    assert all(most[row] >= sure - 2 * TIE for row in found)
+
+
+def test_nobody_below_zero_contends_and_the_rest_does_when_few_are_sure() -> None:
+    most = np.array([-1.0, 0.0, 0.5, -1.0, 0.2], dtype=np.float32)
+    assert contenders(most, 3, width=0.1).tolist() == [1, 2, 4]
+    assert contenders(most, 1, width=0.1).tolist() == [2]
+    assert contenders(most, 9, width=0.0).tolist() == [1, 2, 4]
+
+
+@given(
+    st.lists(st.tuples(st.integers(-2, 2), st.integers(-2, 2)), min_size=1, max_size=200),
+    st.integers(1, 220),
+)
+def test_leading_gives_the_first_by_all_keys_and_every_tie(
+    drawn: list[tuple[int, int]], k: int
+) -> None:
+    last = sorted(drawn)[:k][-1]
+    expected = [row for row, keys in enumerate(drawn) if keys <= last]
+    keys = [np.array(key, dtype=np.float64) for key in zip(*drawn, strict=True)]
+    assert leading(keys, k).tolist() == expected

@@ -17,15 +17,17 @@ a session compete on one scale, and where nothing has a session the order is tha
 `k` alone. A filter decides what may be returned, not what was said around it: rows that the
 filter leaves out lend their relevance too, dead and expired rows never do.
 
-Every function comes twice. The vectorised form ranks all rows, in float32, in O(rows). The
-exact form re-scores a handful of rows in float64; `support` names the few others it needs.
+The score comes twice. `combine` ranks all rows, in float32, in O(rows), from upper bounds of
+the parts. `hybrid` scores the rows that may be among the best, in float64, from the exact
+parts of those and of the few others that `support` names: it decides, and it is vectorised
+too, for where one text was stored many times the rows that may be best are many.
 The form of `c` and all constants were measured: docs/adr/045 to 048.
 """
 
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Final
@@ -37,10 +39,10 @@ from sfm_core.model import F32, F64, I32, I64, Mask, Weights
 
 GRID: Final = 2.0**40
 """Parts are multiples of 1/GRID, so that they add up exactly, in any order and language."""
-MARGIN: Final = 1e-5
-"""Rows this near the best of their session in float32 may be the best in float64."""
-MAX_PEERS: Final = 32
-"""Rows of one session that are re-scored for its best; only copies of one text exceed it."""
+ROUNDING: Final = 2e-6
+"""How far rounding in float32 moves `relevance`, `context_part` or `combine`, at most."""
+FORMULA: Final = 1
+"""Counts up whenever the same constants begin to give other scores."""
 _MEASURED: Final = Weights(vector=0.2, keyword=0.2, context=0.6, recency=0.0)
 
 
@@ -92,9 +94,13 @@ class Scoring:
             return self
         return replace(self, weights=normalised(weights))
 
-    def config(self, model_revision: str) -> str:
-        """A hash of all constants and the model: equal hashes rank equally. 16 hex digits."""
-        facts = json.dumps([asdict(self), model_revision], sort_keys=True)
+    def config(self, *, model_revision: str, floor: float, analyzer: str) -> str:
+        """A hash of all that turns the same memories into scores. 16 hex digits.
+
+        That is the formula and its constants, the model with its floor, and the analyzer (its
+        language included): equal hashes rank equally.
+        """
+        facts = json.dumps([FORMULA, asdict(self), model_revision, floor, analyzer], sort_keys=True)
         return hashlib.blake2b(facts.encode(), digest_size=8).hexdigest()
 
 
@@ -122,10 +128,6 @@ class Chain:
     def sessions(self) -> int:
         """How many session codes there may be: all lie below."""
         return int(self.session.max(initial=-1)) + 1
-
-    def members(self, code: int) -> I64:
-        """Rows of one session, ascending."""
-        return np.flatnonzero(self.session == code)
 
     def among(self, live: Mask) -> "Chain":
         """The chain as if the other rows had never been: links step over them."""
@@ -187,16 +189,25 @@ def relevance[A: (F32, F64)](v: A, k: A, weights: Weights) -> A:
     return mixed
 
 
-def context_part[A: (F32, F64)](rel: A, chain: Chain, scoring: Scoring) -> A:
+def session_best[A: (F32, F64)](rel: A, chain: Chain) -> A:
+    """The best `rel` in the session of each row; its own where it has none. Shapes (rows,)."""
+    if not chain.sessions:
+        return rel
+    best = np.zeros(chain.sessions + 1, dtype=rel.dtype)  # the last is of rows without a session
+    np.maximum.at(best, chain.session, rel)
+    found: A = np.where(chain.session >= 0, best[chain.session], rel)
+    return found
+
+
+def context_part[A: (F32, F64)](rel: A, best: A, chain: Chain, scoring: Scoring) -> A:
     """What each row has around it, in [0, 1]; its own `rel` where nothing is.
 
-    Shapes (rows,). Costs a few passes. `chain` names live rows only (`Chain.among`).
+    Shapes (rows,); `best` is `session_best(rel, chain)`. Costs a few passes. `chain` names live
+    rows only (`Chain.among`).
     """
     if not chain.sessions:
         return rel.copy()
-    best = np.zeros(chain.sessions + 1, dtype=rel.dtype)  # the last is of rows without a session
-    np.maximum.at(best, chain.session, rel)
-    total = scoring.session * np.where(chain.session >= 0, best[chain.session], rel)
+    total = scoring.session * best
     for share, other in zip(_shares(scoring), chain.around, strict=True):
         total += share * rel[other]
     clipped: A = np.minimum(total, 1.0)
@@ -213,7 +224,13 @@ def combine[A: (F32, F64)](v: A, k: A, c: A, r: A | None, norm: A, scoring: Scor
     return score
 
 
-# -- a handful of rows, exactly ----------------------------------------------------------------
+def vector_weight(scoring: Scoring) -> float:
+    """How far a score moves, at most, per step of the vector parts of all rows at once."""
+    w = normalised(scoring.weights)
+    return min(1.0, w.vector + w.context * _vector_share(w))
+
+
+# -- some rows, exactly ------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,18 +238,18 @@ class Support:
     """The rows whose exact relevance the exact context of some candidates needs."""
 
     rows: I64
-    """Sorted, without repeats; the candidates are among them."""
-    peers: Mapping[int, Sequence[int]]
-    """Session code → rows that may be the session's best."""
+    """Ascending, without repeats; the candidates are among them."""
+    peers: I64
+    """Those that may be the best of their session, for the sessions of the candidates."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """A row's context, split: `c = lent + own * rel`."""
+    """The context of m rows, split: `c = lent + own * rel`. Shapes (m,)."""
 
-    lent: float
+    lent: F64
     """What others give, in [0, 1 - own]."""
-    own: float
+    own: F64
     """Share for which the row stands for itself, in [0, 1]."""
 
 
@@ -250,84 +267,107 @@ class Scored:
     score: float
 
 
-def support(
-    candidates: Iterable[int], rel: F32, chain: Chain, *, margin: float = MARGIN
-) -> Support:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scores:
+    """The scores of m rows; a row's depends on its own numbers alone."""
+
+    parts: Mapping[str, F64]
+    values: Mapping[str, F64]
+    weights: Mapping[str, F64]
+    factor: F64
+    score: F64
+    """Shape (m,), as all others."""
+
+    def at(self, i: int) -> Scored:
+        """The score of one of them, with its reasons."""
+        return Scored(
+            parts={leg: float(part[i]) for leg, part in self.parts.items()},
+            values={leg: float(value[i]) for leg, value in self.values.items()},
+            weights={leg: float(weight[i]) for leg, weight in self.weights.items()},
+            factor=float(self.factor[i]),
+            score=float(self.score[i]),
+        )
+
+
+def support(candidates: I64, rel: F32, best: F32, chain: Chain, *, margin: float) -> Support:
     """What to score exactly before `context_of` can answer for the candidates.
 
-    `rel` is the vectorised relevance of all rows, `margin` at least twice its error. Gives at
-    most `MAX_PEERS` rows per session, and four neighbours per candidate. Costs the size of the
-    candidates' sessions.
+    `rel` (rows,) are relevances of all rows within `margin` of each other's order: a row may be
+    the best of its session when it lies at most that far below `best`, its `session_best`.
+    Gives four neighbours per candidate and the rows that may be best in their sessions: one or
+    two a session, and all of it where it repeats one text. Costs a few passes over the rows,
+    however many the candidates.
     """
-    rows = np.unique(np.fromiter(candidates, dtype=np.int64))
-    codes = np.unique(chain.session[rows])
-    peers = {
-        int(code): _peers(chain.members(int(code)), rel, margin) for code in codes if code >= 0
-    }
-    around = [rows, *(other[rows] for other in chain.around)]
-    around += [np.asarray(members, dtype=np.int64) for members in peers.values()]
-    return Support(rows=np.unique(np.concatenate(around)), peers=peers)
+    needed = np.zeros(rel.shape[0], dtype=np.bool_)
+    needed[candidates] = True
+    peers: I64 = np.zeros(0, dtype=np.int64)
+    if chain.sessions:
+        for other in chain.around:
+            needed[other[candidates]] = True
+        asked = np.zeros(chain.sessions + 1, dtype=np.bool_)
+        asked[chain.session[candidates]] = True
+        asked[-1] = False  # rows without a session
+        near: I64 = np.flatnonzero(rel >= best - np.float32(margin))
+        peers = near[asked[chain.session[near]]]
+        needed[peers] = True
+    return Support(rows=np.flatnonzero(needed), peers=peers)
 
 
-def context_of(
-    row: int,
-    rel: Mapping[int, float],
-    chain: Chain,
-    peers: Mapping[int, Sequence[int]],
-    scoring: Scoring,
-) -> Context:
-    """The exact context of one candidate, from the exact relevance of its support."""
-    lent: list[tuple[float, float]] = []
-    for share, other in zip(_shares(scoring), chain.around, strict=True):
-        at = int(other[row])
-        if at != row:
-            lent.append((share, rel[at]))
-    code = int(chain.session[row])
-    if code >= 0:
-        best = max(rel[at] for at in peers[code])
-        if best > rel[row]:
-            lent.append((scoring.session, best))
-    own = 1.0 - math.fsum(share for share, _ in lent)
-    return Context(lent=math.fsum(share * other for share, other in lent), own=max(0.0, own))
+def context_of(rows: I64, rel: F64, peers: I64, chain: Chain, scoring: Scoring) -> Context:
+    """The exact context of `rows` (m,) from `rel` (all rows,), exact where `support` says."""
+    own_rel = rel[rows]
+    lent, given = np.zeros(rows.shape[0]), np.zeros(rows.shape[0])
+    if chain.sessions:
+        for share, other in zip(_shares(scoring), chain.around, strict=True):
+            at = other[rows]
+            lent += np.where(at != rows, share * rel[at], 0.0)
+            given += np.where(at != rows, share, 0.0)
+        best = np.zeros(chain.sessions + 1)
+        np.maximum.at(best, chain.session[peers], rel[peers])
+        theirs = best[chain.session[rows]]  # 0 for a row without a session
+        lent += np.where(theirs > own_rel, scoring.session * theirs, 0.0)
+        given += np.where(theirs > own_rel, scoring.session, 0.0)
+    return Context(lent=lent, own=np.clip(1.0 - given, 0.0, 1.0))
 
 
-def hybrid(
-    *, v: float, k: float, r: float, context: Context, norm: float, scoring: Scoring
-) -> Scored:
-    """The exact hybrid score of one row."""
+def hybrid(*, v: F64, k: F64, r: F64, context: Context, norm: F64, scoring: Scoring) -> Scores:
+    """The exact hybrid scores of m rows; shapes (m,)."""
     w = normalised(scoring.weights)
     share, others = _vector_share(w), 1.0 - context.own
     weights = {
         "vector": w.vector + w.context * context.own * share,
         "keyword": w.keyword + w.context * context.own * (1.0 - share),
         "context": w.context * others,
-        "recency": w.recency,
+        "recency": np.full(v.shape, w.recency),
     }
-    c = min(1.0, context.lent / others) if others > 0.0 else 0.0
-    values = {"vector": v, "keyword": k, "context": c, "recency": r}
-    return _scored(values, weights, 1.0 - scoring.beta + scoring.beta * norm)
+    lent = np.divide(context.lent, others, out=np.zeros(v.shape), where=others > 0.0)
+    values = {"vector": v, "keyword": k, "context": np.minimum(1.0, lent), "recency": r}
+    return _scores(values, weights, 1.0 - scoring.beta + scoring.beta * norm)
 
 
-def vector_only(cosine: float, norm: float) -> Scored:
-    """The score in mode `vector`: the fast-core formula."""
-    return _scored({"vector": min(1.0, max(0.0, cosine))}, {"vector": 1.0}, norm)
+def vector_only(cosine: F64, norm: F64) -> Scores:
+    """The scores in mode `vector`: the fast-core formula. Shapes (m,)."""
+    return _scores({"vector": np.clip(cosine, 0.0, 1.0)}, {"vector": np.ones(norm.shape)}, norm)
 
 
-def keyword_only(k: float) -> Scored:
-    """The score in mode `keyword`."""
-    return _scored({"keyword": k}, {"keyword": 1.0}, 1.0)
+def keyword_only(k: F64) -> Scores:
+    """The scores in mode `keyword`. Shapes (m,)."""
+    one = np.ones(k.shape)
+    return _scores({"keyword": k}, {"keyword": one}, one)
 
 
-def _scored(values: Mapping[str, float], weights: Mapping[str, float], factor: float) -> Scored:
-    parts = {
-        leg: round(factor * weights[leg] * value * GRID) / GRID for leg, value in values.items()
-    }
-    over = sum(parts.values()) - 1.0
-    if over > 0.0:  # rounding to the grid can pass 1 by a step or two
-        largest = max(parts, key=lambda leg: parts[leg])
-        parts[largest] -= over
-    return Scored(
-        parts=parts, values=values, weights=weights, factor=factor, score=sum(parts.values())
+def _scores(values: Mapping[str, F64], weights: Mapping[str, F64], factor: F64) -> Scores:
+    parts = np.array(
+        [np.rint(factor * weights[leg] * value * GRID) / GRID for leg, value in values.items()]
+    )
+    over = np.maximum(parts.sum(axis=0) - 1.0, 0.0)  # rounding to the grid can pass 1 by a step
+    parts[parts.argmax(axis=0), np.arange(parts.shape[1])] -= over
+    return Scores(
+        parts=dict(zip(values, parts, strict=True)),
+        values=values,
+        weights=weights,
+        factor=factor,
+        score=parts.sum(axis=0),
     )
 
 
@@ -338,15 +378,6 @@ def _vector_share(weights: Weights) -> float:
 
 def _shares(scoring: Scoring) -> tuple[float, float, float, float]:
     return scoring.near, scoring.near, scoring.far, scoring.far
-
-
-def _peers(members: I64, rel: F32, margin: float) -> list[int]:
-    """The rows that may be best, best first, ties by row."""
-    lends = rel[members]
-    near = lends >= lends.max() - margin
-    members, lends = members[near], lends[near]
-    order = np.argsort(-lends, kind="stable")[:MAX_PEERS]
-    return [int(row) for row in members[order]]
 
 
 def _or_self(links: I32) -> I64:

@@ -71,6 +71,7 @@ def a_plan(text: str = "tea in the garden", *, seed: int = 7, **asked: Any) -> P
         scoring=SCORING,
         floor=FLOOR,
         model_revision="test",
+        analyzer=ANALYZER.revision,
     )
 
 
@@ -321,6 +322,156 @@ def test_equal_scores_are_ordered_by_importance_then_id() -> None:
     view = a_view(same)
     [ranked] = rank(view.snapshot(), [a_plan("tea", top_k=6)])
     assert [c.id for c in ranked.candidates] == sorted(r.id for r in same)[:6]
+
+
+def towards(query: F64, cosines: F64, *, seed: int) -> F32:
+    """Unit vectors (n, dim) at the given cosines (n,) to the query."""
+    rest = np.random.default_rng(seed).standard_normal((cosines.shape[0], query.shape[0]))
+    rest -= np.outer(rest @ query, query)
+    rest /= np.linalg.norm(rest, axis=1, keepdims=True)
+    sines = np.sqrt(1.0 - cosines**2)
+    return (cosines[:, None] * query + sines[:, None] * rest).astype(np.float32)
+
+
+def a_wide_view(vectors: F32, **changed: Any) -> View:
+    rows = [a_row(n, vector=vector, **changed) for n, vector in enumerate(vectors)]
+    view = View("acme", dim=vectors.shape[1], analyzer=ANALYZER)
+    view.apply(rows, [Sample(position=r.position, importance=r.importance) for r in rows])
+    return view
+
+
+def wide_unit(dim: int, seed: int) -> F32:
+    drawn = np.random.default_rng(seed).standard_normal(dim)
+    return (drawn / np.linalg.norm(drawn)).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("mode", "floor"), [(Mode.VECTOR, FLOOR), (Mode.HYBRID, FLOOR), (Mode.HYBRID, 0.79999)]
+)
+def test_the_best_of_thousands_of_near_ties_are_found(mode: Mode, floor: float) -> None:
+    asked = wide_unit(384, 1)
+    exact = asked.astype(np.float64)
+    cosines = 0.8 + 3e-5 * np.random.default_rng(2).random(4000)
+    vectors = towards(exact / np.linalg.norm(exact), cosines, seed=3)
+    view = a_wide_view(vectors, text="rain")
+    weights = Weights(vector=1.0, keyword=0.0, context=0.0, recency=0.0)
+    plan = a_plan("tea", mode=mode, top_k=10, weights=weights)
+    [ranked] = rank(view.snapshot(), [replace(plan, vector=asked, floor=floor)])
+    true = vectors.astype(np.float64) @ exact
+    value = true if mode is Mode.VECTOR else (true - floor) / (true.max() - floor)
+    slow = {a_row(n).id: float(score) for n, score in enumerate(value)}
+    order = sorted(slow, key=lambda i: (-round(slow[i] / 1e-6), i.bytes))
+    assert [c.id for c in ranked.candidates] == order[:10]
+
+
+def test_the_best_of_a_session_of_near_ties_is_lent_exactly() -> None:
+    asked = wide_unit(384, 1)
+    exact = asked.astype(np.float64)
+    cosines = 0.8 + 5e-7 * np.random.default_rng(2).random(3000)
+    cosines[::2] -= 0.3
+    vectors = towards(exact / np.linalg.norm(exact), cosines, seed=3)
+    rows = [
+        a_row(n, vector=vector, text="rain", session=f"s{n // 2 % 2}")
+        for n, vector in enumerate(vectors)
+    ]
+    view = View("acme", dim=384, analyzer=ANALYZER)
+    view.apply(rows, [Sample(position=1, importance=1.0)])
+    plan = replace(a_plan("tea", top_k=20), vector=asked)
+    [ranked] = rank(view.snapshot(), [plan])
+    live = {row.id: row for row in rows}
+    slow = slow_hybrid(live, set(live), plan, norms_of(view))
+    found = [c.score for c in ranked.candidates]
+    assert found == pytest.approx([slow[c.id] for c in ranked.candidates], abs=1e-10)
+
+
+def test_what_is_a_hair_above_zero_is_shown_alone_as_in_a_wave() -> None:
+    asked = wide_unit(384, 5)
+    exact = asked.astype(np.float64)
+    vectors = towards(exact / np.linalg.norm(exact), np.zeros(60), seed=6)
+    vectors[0] = asked
+    snapshot = a_wide_view(vectors, text="rain").snapshot()
+    plan = replace(a_plan("tea", top_k=100), vector=asked, floor=0.0)
+    others = [replace(plan, vector=wide_unit(384, seed)) for seed in range(15)]
+    alone, together = rank(snapshot, [plan])[0], rank(snapshot, [plan, *others])[0]
+    assert alone == together
+    above = {a_row(n).id for n, c in enumerate(vectors.astype(np.float64) @ exact) if c > 1e-10}
+    assert {c.id for c in alone.candidates} >= above
+
+
+def test_too_little_similarity_takes_no_place_among_the_best_whatever_its_words() -> None:
+    toward = np.eye(DIM, dtype=np.float32)[0]  # where a row without a vector might be thought
+    near = towards(toward.astype(np.float64), np.full(10, 0.6), seed=1)
+    far = towards(toward.astype(np.float64), np.full(10, 0.4), seed=2)
+    rows = [a_row(n, text="tea", vector=None) for n in range(10)]
+    rows += [a_row(10 + n, text="tea", vector=vector) for n, vector in enumerate(far)]
+    rows += [
+        a_row(20 + n, text="tea and a long list", vector=vector) for n, vector in enumerate(near)
+    ]
+    weights = Weights(vector=0.1, keyword=0.9, context=0.0, recency=0.0)
+    plan = a_plan("tea", top_k=5, min_similarity=0.5, weights=weights)
+    [ranked] = rank(a_view(rows).snapshot(), [replace(plan, vector=toward)])
+    assert len(ranked.candidates) == 5
+    assert {c.id for c in ranked.candidates} <= {row.id for row in rows[20:]}
+
+
+def test_a_similarity_within_rounding_of_the_bound_is_judged_exactly() -> None:
+    asked = wide_unit(384, 1)
+    exact = asked.astype(np.float64)
+    vectors = towards(exact / np.linalg.norm(exact), np.full(300, 0.5), seed=4)
+    true = vectors.astype(np.float64) @ exact
+    least = float(np.median(true))
+    snapshot = a_wide_view(vectors, text="rain").snapshot()
+    for mode in (Mode.VECTOR, Mode.HYBRID):
+        asked_for = a_plan("tea", mode=mode, top_k=300, min_similarity=least)
+        [ranked] = rank(snapshot, [replace(asked_for, vector=asked)])
+        shown = {c.id for c in ranked.candidates}
+        assert {a_row(n).id for n, c in enumerate(true) if c > least + 1e-12} <= shown
+        assert not {a_row(n).id for n, c in enumerate(true) if c < least - 1e-12} & shown
+
+
+@pytest.mark.parametrize("mode", [Mode.VECTOR, Mode.HYBRID])
+def test_scores_that_round_alike_are_ordered_by_importance(mode: Mode) -> None:
+    asked = unit(7)
+    exact = asked.astype(np.float64)
+    cosines = 0.9 - 4e-8 * np.arange(8, dtype=np.float64)
+    vectors = towards(exact / np.linalg.norm(exact), cosines, seed=5)
+    importances = [1.0 - 1e-9 * (8 - n) for n in range(8)]
+    rows = [
+        a_row(n, text="rain", vector=vector, importance=importance)
+        for n, (vector, importance) in enumerate(zip(vectors, importances, strict=True))
+    ]
+    view = View("acme", dim=DIM, analyzer=ANALYZER)
+    view.apply(rows, [Sample(position=1, importance=0.0), Sample(position=2, importance=1.0)])
+    norms = norms_of(view)
+    [ranked] = rank(view.snapshot(), [replace(a_plan("tea", mode=mode, top_k=2), vector=asked)])
+    true = vectors.astype(np.float64) @ exact
+    spread = true if mode is Mode.VECTOR else (true - FLOOR) / (true.max() - FLOOR) / 2.0
+    factor = [n if mode is Mode.VECTOR else 0.9 + 0.1 * n for n in (norms[r.id] for r in rows)]
+    slow = {row.id: float(spread[n]) * factor[n] for n, row in enumerate(rows)}
+    order = sorted(slow, key=lambda i: (-round(slow[i] / 1e-6), -norms[i], i.bytes))
+    assert [c.id for c in ranked.candidates] == order[:2]
+    assert order[:2] != sorted(slow, key=lambda i: -slow[i])[:2]
+
+
+def test_words_that_count_alike_to_a_millionth_are_ordered_by_importance() -> None:
+    rows = [a_row(n, text="tea " + "rain " * n, importance=1.0 + n, vector=None) for n in range(6)]
+    plan = a_plan("tea", mode=Mode.KEYWORD, top_k=2)
+    flat = replace(plan, scoring=Scoring(b=1e-8))
+    [ranked] = rank(a_view(rows).snapshot(), [flat])
+    assert [c.id for c in ranked.candidates] == [rows[5].id, rows[4].id]
+
+
+def test_the_configuration_is_told_apart_by_language_and_model() -> None:
+    snapshot = a_view([a_row(n) for n in range(9)]).snapshot()
+    plan = a_plan()
+    changed = [
+        plan,
+        replace(plan, analyzer=Analyzer("german").revision),
+        replace(plan, model_revision="other"),
+        replace(plan, floor=0.0),
+    ]
+    configs = {why(ranked.candidates[0]).config for ranked in rank(snapshot, changed)}
+    assert len(configs) == 4
 
 
 def test_many_copies_of_one_text_do_not_hide_the_ties_order() -> None:

@@ -13,6 +13,8 @@ from sfm_core.errors import Misconfigured
 MAX_TERM_CHARS: Final = 64
 """Longer words (encoded blobs) are cut here, in documents and queries alike."""
 MAX_CACHED_STEMS: Final = 1 << 16
+VERSION: Final = 1
+"""Counts up whenever this module begins to make other terms of the same text."""
 
 _CLITICS: Final = frozenset({"s", "m", "d", "ll", "re", "ve"})
 _APOSTROPHES: Final = {0x2018: "'", 0x2019: "'", 0x02BC: "'", 0xFF07: "'"}
@@ -67,6 +69,12 @@ class Analyzer:
         self.language = language
         self._stems = _Stems(language)
         self._joins = language == "english"
+
+    @property
+    def revision(self) -> str:
+        """Names all that decides which terms a text gives: equal revisions give equal terms."""
+        parts = (VERSION, self.language, Stemmer.version(), unicodedata.unidata_version)
+        return "/".join(map(str, parts))
 
     def terms(self, text: str) -> list[str]:
         """The terms of `text`, in order, repeats included."""

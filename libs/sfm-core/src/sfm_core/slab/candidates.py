@@ -12,10 +12,8 @@ import numpy as np
 
 from sfm_core.errors import InvalidInput
 from sfm_core.model import F32, F64, I64, Mask
-from sfm_core.slab.topk import below_kth, kth_largest
+from sfm_core.slab.topk import bar, contenders, kth_largest
 
-TIE: Final = 1e-6
-"""Scores closer than this may be ordered by something else (they are rounded to 1e-6)."""
 _OUT: Final = np.float32(-1.0)
 _ROUNDING: Final = 1e-6
 
@@ -31,8 +29,8 @@ class Wanted:
     at_least: float
     greatest: float
     """The greatest factor: a score moves at most that many times as far as its cosine."""
-    margin: float
-    """How far below the k-th best score a row may lie and still be kept."""
+    rounding: float
+    """How far float32 moves a score: cosine, floor, factor and product each round once."""
 
     @classmethod
     def of(
@@ -64,9 +62,8 @@ class Wanted:
             greatest = float(factors32.max(initial=0.0))
             if not (factors32.min(initial=0.0) >= 0.0 and math.isfinite(greatest)):
                 raise InvalidInput("factors are finite and not negative")
-        # Cosine, floor, factor and product each round once in float32.
-        margin = TIE * 1.001 + _ROUNDING * greatest * (1.0 + abs(floor))
-        return cls(k, mask, factors32, floor, at_least, greatest, margin)
+        rounding = _ROUNDING * greatest * (1.0 + abs(floor))
+        return cls(k, mask, factors32, floor, at_least, greatest, rounding)
 
     def scores(self, cosines: F32, *, rows: I64 | None, possible: bool) -> F32:
         """Scores of bounds on cosines, in place; -1 for rows not admitted.
@@ -94,8 +91,7 @@ class Wanted:
         if self.at_least > -1.0:
             return self.kept(cosines, error, rows=None)
         rough = self.scores(cosines.copy(), rows=None, possible=True)
-        bar = self.bar(below_kth(rough, self.k) - 2.0 * error * self.greatest)
-        rows: I64 = np.flatnonzero(rough >= np.float32(bar))
+        rows = contenders(rough, self.k, width=2.0 * error * self.greatest + self.rounding)
         return self.kept(cosines[rows], error, rows=rows)
 
     def kept(self, cosines: F32, error: float, *, rows: I64 | None) -> I64:
@@ -105,10 +101,10 @@ class Wanted:
         """
         least = self.scores(cosines - np.float32(error), rows=rows, possible=False)
         most = self.scores(cosines + np.float32(error), rows=rows, possible=True)
-        bar = self.bar(kth_largest(least, self.k)) if least.shape[0] >= self.k else 0.0
-        left: I64 = np.flatnonzero(most >= np.float32(bar))
+        least_possible = self.bar(kth_largest(least, self.k)) if least.shape[0] >= self.k else 0.0
+        left: I64 = np.flatnonzero(most >= np.float32(least_possible))
         return left if rows is None else rows[left]
 
     def bar(self, kth: float) -> float:
         """What a row's possible score must reach, given the k-th best certain score."""
-        return max(0.0, kth - self.margin)
+        return bar(kth, width=self.rounding)

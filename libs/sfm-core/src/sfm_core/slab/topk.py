@@ -1,11 +1,14 @@
 """Selection: the best of many scores, with ties decided, at the cost of a few passes."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
 
 from sfm_core.model import F32, F64, I64
 
+TIE: Final = 1e-6
+"""Scores closer than this may be ordered by something else (they are rounded to 1e-6)."""
 _STRIPES: Final = 64
 
 
@@ -50,13 +53,46 @@ def reaching(values: F32 | F64, k: int) -> I64:
     return rows[left >= kth_largest(left, k)]
 
 
-def top_k(scores: F32 | F64, ids: I64, k: int) -> tuple[I64, F32 | F64]:
-    """The `k` best-scoring ids, best first, ties by ascending id, and their scores.
+def contenders(most: F32 | F64, k: int, *, width: float) -> I64:
+    """Rows, ascending, that may be among the `k` best or tie with the k-th within `TIE`.
 
-    Shapes: `scores` (n,), `ids` (n,) -> (m,), (m,) with m = min(k, n). Scores must not be NaN.
-    Cost: O(n + t log t), where t is how many entries reach the k-th score.
+    The one rule of choosing by bounds: the true value of row i lies in `[most[i] - width,
+    most[i]]`, so k rows surely reach the k-th largest bound less `width`, and a row whose bound
+    does not come within `TIE` of that is out. Rows with a bound below 0 never contend; all
+    others do while fewer than k bounds are above `width`. Bounds must not be NaN, `k` is at
+    least 1. Cost: two passes, and the rest on what the first leaves.
     """
-    keep = reaching(scores, k)
-    order = np.lexsort((ids[keep], -scores[keep]))[: max(k, 0)]
-    best = keep[order]
-    return ids[best], scores[best]
+    rows: I64 = np.flatnonzero(most >= _below(bar(below_kth(most, k), width=width), most))
+    left = most[rows]
+    return rows[left >= _below(bar(kth_largest(left, k), width=width), most)]
+
+
+def leading(keys: Sequence[F64], k: int) -> I64:
+    """Positions, ascending, of the `k` first by `keys`, and of all that tie with the last.
+
+    Keys, each (n,), count from the first on, smaller values first; none is NaN. Cost: O(n).
+    """
+    rows: I64 = np.arange(keys[0].shape[0], dtype=np.int64)
+    sure: list[I64] = []
+    wanted = k
+    for key in keys:
+        if rows.shape[0] <= wanted:
+            break
+        values = key[rows]
+        last = -kth_largest(-values, wanted)
+        before = rows[values < last]
+        sure.append(before)
+        wanted -= before.shape[0]
+        rows = rows[values == last]
+    return np.sort(np.concatenate([*sure, rows]))
+
+
+def bar(kth: float, *, width: float) -> float:
+    """What a bound must reach when the k-th best value is at least `kth - width`."""
+    return max(0.0, kth - width - TIE * 1.001)
+
+
+def _below(value: float, like: F32 | F64) -> float:
+    """`value`, not negative, rounded towards 0 to the type of `like`."""
+    kind = like.dtype.type
+    return float(np.nextafter(kind(value), kind(0.0)))
