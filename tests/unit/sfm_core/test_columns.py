@@ -198,8 +198,6 @@ def test_the_plain_arrays_hold_every_row(rows: list[Attributes], data: st.DataOb
     for held, wanted in ((columns, rows), (columns.compact(keep), kept)):
         n = len(wanted)
         assert held.kinds(n).tolist() == [KIND_CODES[Kind(row.kind)] for row in wanted]
-        assert held.importance(n).tolist() == [row.importance for row in wanted]
-        assert held.created_at(n).tolist() == [microseconds(row.created_at) for row in wanted]
         assert held.happened_at(n).tolist() == [microseconds(row.occurred_at) for row in wanted]
         assert held.expires_at(n).tolist() == [
             NEVER if row.expires_at is None else microseconds(row.expires_at) for row in wanted

@@ -105,7 +105,7 @@ class Coded:
         return admitted
 
     def kept(self, keep: Mask, *, whole: bool = False) -> "Coded":
-        """A new column of the kept rows; with `whole`, codes mean the same in both, for ever."""
+        """A new column of the kept rows; `whole`: both go on with the same codes, old and new."""
         fresh = Coded()
         fresh._fixed = self._fixed
         fresh._codes = self._codes.kept(keep)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from sfm_core.coded import Cells, Coded, compared, importance_mask
 from sfm_core.filters import SYSTEM_FIELDS, And, Attributes, Filter, Not, Or, Term, lookup, reached
 from sfm_core.filters.matching import comparable
-from sfm_core.model import F64, I32, I64, Kind, Mask
+from sfm_core.model import I32, I64, Kind, Mask
 from sfm_core.times import microseconds
 
 MAX_PAYLOAD_COLUMNS: Final = 64
@@ -105,7 +105,7 @@ class Columns:
     @property
     def nbytes(self) -> int:
         """Bytes held; for the distinct values, an estimate."""
-        draft = () if self._draft is None else self._draft.columns.values()
+        draft = () if self._draft is None else tuple(self._draft.columns.values())
         coded = (*self._coded.values(), *self._payload.values(), *draft)
         cells = (self._importance, *self._times.values())
         return sum(column.nbytes for column in coded) + sum(column.nbytes for column in cells)
@@ -230,15 +230,8 @@ class Columns:
         """`KIND_CODES` of the first rows, shape (rows,); not a copy, like those below."""
         return self._coded["@kind"].codes(rows)
 
-    def importance(self, rows: int) -> F64:
-        return self._importance.head(rows)
-
-    def created_at(self, rows: int) -> I64:
-        """Microseconds since the epoch (`sfm_core.times`), like those below."""
-        return self._times["@created_at"].head(rows)
-
     def happened_at(self, rows: int) -> I64:
-        """The effective `@occurred_at`."""
+        """The effective `@occurred_at`, in microseconds since the epoch, like the one below."""
         return self._times["@occurred_at"].head(rows)
 
     def expires_at(self, rows: int) -> I64:
