@@ -21,6 +21,7 @@ from time import thread_time
 
 import numpy as np
 import psutil
+
 from sfm_core.adapters.minilm import packaged_source
 from sfm_core.adapters.modelfolder import MODEL_FILE, SETTINGS_FILE, TOKENIZER_FILE
 from sfm_core.adapters.onnx_model import load_model

@@ -36,7 +36,6 @@ from usearch.index import search  # noqa: E402
 
 from sfm_core.adapters.onnx_model import load_model  # noqa: E402
 from sfm_core.model import F32, F64, I64  # noqa: E402
-from sfm_core.slab.topk import top_k  # noqa: E402
 from sfm_core.slab.vectors import Slab, SlabSnapshot  # noqa: E402
 from sfm_core.testing.models import minilm_folder  # noqa: E402
 
@@ -62,6 +61,12 @@ class Line:
     wrong: int | None
     """Answers that are not the ten rows of brute force, best first."""
     answers: int
+
+
+def top_k(scores: F64, rows: I64, k: int) -> tuple[I64, F64]:
+    """The k best rows, best first, ties by row."""
+    order = np.lexsort((rows, -scores))[:k]
+    return rows[order], scores[order]
 
 
 def main() -> None:

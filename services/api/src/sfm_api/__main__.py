@@ -11,6 +11,7 @@ import anyio
 from sfm_api import wiring
 from sfm_api.settings import ServiceSettings
 from sfm_core.errors import SfmError
+from sfm_core.runtime.blas import one_thread_each
 from sfm_core.runtime.lifecycle import run_until_stopped
 from sfm_core.runtime.logging import configure
 from sfm_core.runtime.settings import load
@@ -32,6 +33,7 @@ def main() -> int:
         log.critical("settings.refused", extra={"detail": error.detail})
         return 2
     configure(settings.http.log_level)
+    one_thread_each(os.environ)
     body = partial(wiring.run, settings)
     grace_s = settings.http.shutdown_grace_seconds + CLOSE_S
     failed = False

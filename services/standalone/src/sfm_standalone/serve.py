@@ -13,6 +13,7 @@ import anyio
 
 from sfm_api.server import serve_http
 from sfm_core.errors import SfmError
+from sfm_core.runtime.blas import one_thread_each
 from sfm_core.runtime.lifecycle import DrainTimeout, run_until_stopped
 from sfm_core.runtime.logging import configure
 from sfm_core.runtime.metrics import watch_loop
@@ -42,6 +43,7 @@ async def serve(
     try:
         settings = load(StandaloneSettings, env)
         configure(settings.http.log_level, err)
+        one_thread_each(env)
         grace_s = settings.http.shutdown_grace_seconds + _CLOSING_S
         with _unwrapped(), DataDir.held(settings.data_dir) as held:
             await run_until_stopped(partial(_run, settings, held, out), grace_s=grace_s)
