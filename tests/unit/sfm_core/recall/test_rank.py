@@ -345,13 +345,34 @@ def wide_unit(dim: int, seed: int) -> F32:
     return (drawn / np.linalg.norm(drawn)).astype(np.float32)
 
 
+def a_few_ahead() -> F64:
+    """4000 cosines, all but ten equal to a ten-millionth: far closer than float32 can tell."""
+    rng = np.random.default_rng(2)
+    cosines = 0.8 + 1e-7 * rng.random(4000)
+    cosines[rng.choice(4000, 10, replace=False)] += 1.5e-6 * np.arange(1, 11)
+    return cosines
+
+
+def one_ahead_of_a_crowd() -> F64:
+    """One cosine of 0.055, and 3999 within what float32 loses, halfway down to a floor of 0.045."""
+    cosines = 0.05 + 1e-7 * np.random.default_rng(2).random(4000)
+    cosines[1234] = 0.055
+    return cosines
+
+
 @pytest.mark.parametrize(
-    ("mode", "floor"), [(Mode.VECTOR, FLOOR), (Mode.HYBRID, FLOOR), (Mode.HYBRID, 0.79999)]
+    ("mode", "cosines", "floor"),
+    [
+        (Mode.VECTOR, a_few_ahead(), FLOOR),
+        (Mode.HYBRID, a_few_ahead(), FLOOR),
+        (Mode.HYBRID, one_ahead_of_a_crowd(), 0.045),
+    ],
 )
-def test_the_best_of_thousands_of_near_ties_are_found(mode: Mode, floor: float) -> None:
+def test_the_best_of_thousands_of_near_ties_are_found(
+    mode: Mode, cosines: F64, floor: float
+) -> None:
     asked = wide_unit(384, 1)
     exact = asked.astype(np.float64)
-    cosines = 0.8 + 3e-5 * np.random.default_rng(2).random(4000)
     vectors = towards(exact / np.linalg.norm(exact), cosines, seed=3)
     view = a_wide_view(vectors, text="rain")
     weights = Weights(vector=1.0, keyword=0.0, context=0.0, recency=0.0)
@@ -367,11 +388,12 @@ def test_the_best_of_thousands_of_near_ties_are_found(mode: Mode, floor: float) 
 def test_the_best_of_a_session_of_near_ties_is_lent_exactly() -> None:
     asked = wide_unit(384, 1)
     exact = asked.astype(np.float64)
-    cosines = 0.8 + 5e-7 * np.random.default_rng(2).random(3000)
-    cosines[::2] -= 0.3
+    cosines = 0.1 + 2e-8 * np.random.default_rng(2).random(3000)
+    cosines[::2] = 0.06
+    cosines[0] = 0.15
     vectors = towards(exact / np.linalg.norm(exact), cosines, seed=3)
     rows = [
-        a_row(n, vector=vector, text="rain", session=f"s{n // 2 % 2}")
+        a_row(n, vector=vector, text="rain", session=f"s{n // 2 % 2}" if n else None)
         for n, vector in enumerate(vectors)
     ]
     view = View("acme", dim=384, analyzer=ANALYZER)
