@@ -15,11 +15,10 @@ from sfm_core.columns import MAX_PAYLOAD_COLUMNS
 from sfm_core.coordinates import Coordinate
 from sfm_core.errors import Corrupt, DeadlineExceeded, InvalidInput, SfmError, Unavailable
 from sfm_core.filters import Filter, parse
-from sfm_core.model import I32, Json, MemoryDraft, RecallQuery
+from sfm_core.model import I32, Delete, Json, MemoryDraft, RecallQuery, Upsert, Write
 from sfm_core.recall import view as view_module
 from sfm_core.recall.engine import RecallEngine, RecallPolicy
 from sfm_core.recall.payloads import _Found
-from sfm_core.remember import Remember
 from sfm_core.testing.fakes import ManualClock
 
 POLICY = RecallPolicy(deadline_s=5.0, poll_s=0.02)
@@ -55,13 +54,26 @@ class ReadStore(InMemoryStore):
 @dataclass(frozen=True)
 class World:
     engine: RecallEngine
-    remember: Remember
     store: ReadStore
+    embedder: HashEmbedder
     answers: list[list[int] | Exception] = field(default_factory=list)
 
     async def put(self, at: int, **payload: Json) -> None:
-        draft = MemoryDraft(payload={"note": "tea", **payload})
-        await self.remember.store("acme", Coordinate.of([at]), draft)
+        [vector] = await self.embedder.embed(["tea"])
+        upsert = Upsert(
+            coordinate=Coordinate.of([at]),
+            draft=MemoryDraft(payload=payload),
+            text="tea",
+            vector=vector,
+            model_revision=self.embedder.info.model_revision,
+            content_key=at,
+        )
+        await self.write(upsert)
+
+    async def write(self, write: Write) -> None:
+        """As another process does: the view has it when this returns."""
+        await self.store.apply("acme", [write])
+        await self.engine.views.refresh()
 
     async def ask(self, filter_: Filter | None = None) -> list[int]:
         query = RecallQuery(query="tea", filter=filter_, top_k=100)
@@ -83,8 +95,7 @@ async def a_world(policy: RecallPolicy = POLICY) -> AsyncGenerator[World]:
         async with RecallEngine.open(
             records=store, feed=store, embedder=embedder, clock=clock, policy=policy
         ) as engine:
-            remember = Remember(records=store, embedder=embedder, clock=clock, applied=engine.views)
-            yield World(engine, remember, store)
+            yield World(engine, store, embedder)
 
 
 async def test_a_reading_longer_than_the_deadline_is_done_in_the_end_and_only_once() -> None:
@@ -136,7 +147,7 @@ async def test_what_is_written_while_payloads_are_read_is_filtered_right(
         for at in (1, 9):
             await world.put(at, n=0)
         for at in (2, 3):
-            await world.remember.delete("acme", Coordinate.of([at]))
+            await world.write(Delete(coordinate=Coordinate.of([at])))
         await world.put(10, n=0)
         await world.put(11, n=1)
         world.store.go_on.set()
@@ -151,7 +162,7 @@ async def test_codes_placed_before_a_compaction_are_placed_anew_after_it(
         for at in range(6):
             await world.put(at, n=at)
         await world.ask()
-        await world.remember.delete("acme", Coordinate.of([0]))
+        await world.write(Delete(coordinate=Coordinate.of([0])))
         [view] = world.engine.views.loaded().values()
         placed = _Found.placed
 
