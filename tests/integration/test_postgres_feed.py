@@ -5,13 +5,14 @@ from typing import Any
 
 import anyio
 import asyncpg
+import numpy as np
 import pytest
 
 from sfm_core.adapters.postgres.pool import open_pool
 from sfm_core.adapters.postgres.queries import load_queries
 from sfm_core.adapters.postgres.store import PostgresStore
-from sfm_core.adapters.postgres.writes import _run_wave
-from sfm_core.testing.writes import REVISION, an_upsert, at, written
+from sfm_core.adapters.postgres.writes import _call, _run_wave
+from sfm_core.testing.writes import REVISION, a_vector, an_upsert, at, written
 
 pytestmark = pytest.mark.integration
 
@@ -35,7 +36,8 @@ class SlowWriter:
         self._transaction = self._connection.transaction()
         await self._transaction.start()
         row = await self._connection.fetchrow(WRITES["enter_single"], namespace)
-        await _run_wave(self._connection, namespace, row["xid"], [(0, an_upsert(coordinate))])
+        write = an_upsert(coordinate)
+        await _run_wave(self._connection, _call(namespace, [write]), row["xid"], [(0, write)])
 
     async def commit(self) -> None:
         await self._transaction.commit()
@@ -147,3 +149,38 @@ async def test_a_batch_waits_for_another_batch_and_lets_single_writes_pass(
             await transaction.commit()
     await connection.close()
     assert order == ["single", "batch"]
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        a_vector().astype("<f4").tobytes()[:-1],
+        a_vector(dim=8).astype("<f4").tobytes(),
+        (a_vector() * 2).astype("<f4").tobytes(),
+        (a_vector() * np.float32(np.nan)).astype("<f4").tobytes(),
+        b"",
+    ],
+)
+async def test_a_damaged_vector_is_left_out_and_named_and_the_other_rows_are_given(
+    fresh_database: str, damaged: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with open_pool(fresh_database, size=2) as pool:
+        store = PostgresStore(pool, dim=4)
+        token = await store.token()
+        bad = written(await store.apply("a", [an_upsert("1")]))
+        await store.apply("a", [an_upsert("2")])
+        async with pool.scoped("a") as connection:
+            await connection.execute(
+                "UPDATE memory_vectors SET vector = $2 WHERE id = $1", bad.id, damaged
+            )
+        loaded = [r async for rows in store.load("a", model_revision=REVISION) for r in rows]
+        changed = (await store.changes(token, ["a"], model_revision=REVISION)).rows
+        asked = await store.view_rows("a", [bad.id], model_revision=REVISION)
+    for rows in (loaded, changed):
+        found = {row.coordinate: row.vector for row in rows}
+        assert found[at("1")] is None
+        assert np.array_equal(found[at("2")], a_vector())  # type: ignore[arg-type]
+    assert [row.vector for row in asked] == [None]
+    assert [(r.message, r.namespace, r.memory) for r in caplog.records] == [  # type: ignore[attr-defined]
+        ("vector.damaged", "a", str(bad.id))
+    ] * 3

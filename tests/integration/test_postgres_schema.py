@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from uuid import UUID
 
 import anyio
 import pytest
@@ -138,7 +139,8 @@ def test_no_module_of_the_adapter_holds_sql() -> None:
         ("feed", "samples", ("a", 512), "memory_events_pkey"),
         ("feed", "load", ("a", "r", "5", 500), "memories_pkey"),
         ("reads", "get", ("a", ["1"]), "memories_pkey"),
-        ("reads", "by_content", ("a", [1, 2]), "memories_content"),
+        ("reads", "by_content", ("a", [1, 2], ["1"]), "memories_content"),
+        ("feed", "rows_of", ("a", "r", [UUID(int=1)]), "memories_namespace_id_key"),
     ],
 )
 async def test_row_level_security_keeps_the_indexes_in_use(

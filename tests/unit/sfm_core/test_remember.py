@@ -1,8 +1,10 @@
 """The write use-cases over the in-memory store."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import permutations
 
 import anyio
 import numpy as np
@@ -34,8 +36,10 @@ from sfm_core.model import (
     ViewRow,
     Write,
 )
+from sfm_core.owned import OwnedJobs
+from sfm_core.ports import Jobs
 from sfm_core.remember import Remember, content_key
-from sfm_core.testing.fakes import ManualClock, RecordingTelemetry
+from sfm_core.testing.fakes import InlineJobs, ManualClock, RecordingTelemetry
 from sfm_core.testing.writes import an_upsert, at
 
 NS = "acme"
@@ -81,13 +85,18 @@ class World:
     """A Remember and everything it works with."""
 
     def __init__(
-        self, *, records: InMemoryStore | None = None, failure: Exception | None = None
+        self,
+        *,
+        records: InMemoryStore | None = None,
+        failure: Exception | None = None,
+        jobs: Jobs | None = None,
     ) -> None:
         self.records = records or InMemoryStore()
         self.embedder = CountingEmbedder()
         self.clock = ManualClock(MAY)
         self.views = RecordingViews(failure)
         self.telemetry = RecordingTelemetry()
+        self.jobs = jobs or InlineJobs()
         self.remember = self.with_embedder(self.embedder)
 
     def with_embedder(self, embedder: CountingEmbedder) -> Remember:
@@ -96,6 +105,7 @@ class World:
             embedder=embedder,
             clock=self.clock,
             applied=self.views,
+            jobs=self.jobs,
             telemetry=self.telemetry,
         )
 
@@ -156,8 +166,34 @@ async def test_remember_derives_a_place_and_finds_it_again(world: World) -> None
     assert len(first.coordinate.axes) == 4
     assert first.coordinate.axes[3] == content_key(tea())
     assert again == replace(first, created=False, deduplicated=True)
-    assert len(world.views.rows) == 1
+    assert [row.version for row in world.views.rows] == [1, 1]
     assert len(world.embedder.calls) == 1
+
+
+async def test_what_another_process_stored_is_shown_here_once_it_is_acknowledged(
+    world: World,
+) -> None:
+    other = World(records=world.records)
+    receipt = Receipt(key="k", fingerprint=b"f")
+    there = await other.remember.remember(NS, tea())
+    put = await other.remember.store(NS, at("1"), MemoryDraft(payload={"n": 1}), receipt=receipt)
+    gone = await other.remember.store(NS, at("2"), MemoryDraft(payload={"n": 2}))
+    await other.remember.delete(NS, at("2"))
+
+    assert (await world.remember.remember(NS, tea())).deduplicated
+    again = await world.remember.store(NS, at("1"), MemoryDraft(payload={"n": 1}), receipt=receipt)
+    assert again.replayed
+    assert not (await world.remember.delete(NS, at("2"))).changed
+
+    one, two, three = world.views.rows
+    assert [one.id, two.id, three.id] == [there.id, put.id, gone.id]
+    assert [row.deleted for row in world.views.rows] == [False, False, True]
+    by_its_writer = other.views.rows[0]
+    assert one.vector is not None
+    assert by_its_writer.vector is not None
+    assert one.vector.tobytes() == by_its_writer.vector.tobytes()
+    assert replace(one, vector=None) == replace(by_its_writer, vector=None)
+    assert world.views.samples == []
 
 
 async def test_near_memories_get_near_places(world: World) -> None:
@@ -219,8 +255,24 @@ async def test_an_expired_memory_comes_back_when_it_is_remembered_again(world: W
     with pytest.raises(NotFound):
         await world.remember.get(NS, first.coordinate)
     again = await world.remember.remember(NS, tea())
-    assert again.coordinate == first.coordinate
+    assert (again.coordinate, again.version) == (first.coordinate, 2)
+    assert again.created
+    assert not again.deduplicated
     assert (await world.remember.get(NS, first.coordinate)).draft.expires_at is None
+
+
+async def test_an_expired_memory_is_no_hindrance_to_one_that_must_be_the_first(
+    world: World,
+) -> None:
+    first = Precondition(absent=True)
+    await world.remember.store(NS, at("1"), tea(expires_at=MAY + timedelta(hours=1)))
+    with pytest.raises(PreconditionFailed):
+        await world.remember.store(NS, at("1"), tea(), precondition=first)
+    world.clock.advance(timedelta(hours=1))
+    with pytest.raises(PreconditionFailed):
+        await world.remember.store(NS, at("1"), tea(), precondition=Precondition(version=1))
+    stored = await world.remember.store(NS, at("1"), tea(), precondition=first)
+    assert (stored.created, stored.version) == (True, 2)
 
 
 async def test_a_memory_expires_to_the_microsecond(world: World) -> None:
@@ -285,7 +337,63 @@ async def test_a_retry_of_a_first_remember_says_created_again(world: World) -> N
     replay = await world.remember.remember(NS, tea(), receipt=receipt)
     assert replay == replace(first, replayed=True)
     assert replay.created
-    assert len(world.views.rows) == 1
+    assert [row.version for row in world.views.rows] == [1, 1]
+
+
+async def test_one_content_said_by_two_at_once_is_one_memory(world: World) -> None:
+    done: list[Stored] = []
+
+    async def remember(source: str) -> None:
+        done.append(await world.remember.remember(NS, tea(source=source)))
+
+    async with anyio.create_task_group() as tasks:
+        for source in ("Ann", "Bob", "Cleo"):
+            tasks.start_soon(remember, source)
+    assert len({stored.coordinate for stored in done}) == 1
+    assert [stored.created for stored in done].count(True) == 1
+    assert (await world.records.stats(NS)).total == 1
+
+
+SAID = (("1", "tea"), ("2", "tea"), (None, "tea"), (None, "tea"), ("1", "milk"), ("7", "milk"))
+
+
+@pytest.mark.parametrize("order", list(permutations(SAID, 3)))
+async def test_a_batch_with_the_same_content_here_and_there_is_written_again_and_again(
+    order: Sequence[tuple[str | None, str]],
+) -> None:
+    world = World()
+    await world.remember.store(NS, at("7"), tea())
+    items = [
+        StoreItem(
+            coordinate=None if place is None else at(place),
+            draft=MemoryDraft(payload={"text": f"{said} at four"}),
+        )
+        for place, said in order
+    ]
+    placed = {place: said for place, said in order if place is not None}
+    totals = []
+    for _ in range(3):
+        stored = await world.remember.store_many(NS, items)
+        for result, (_, said) in zip(stored.results, order, strict=True):
+            assert isinstance(result, Stored)
+            live = await world.records.get(NS, [result.coordinate])
+            text = live[result.coordinate].text
+            assert text.startswith(placed.get(result.coordinate.text, said))
+        totals.append((await world.records.stats(NS)).total)
+    assert totals[1] == totals[2]
+
+
+async def test_a_derived_place_that_the_batch_names_itself_is_left_to_it(world: World) -> None:
+    derived = (await World().remember.remember(NS, tea())).coordinate
+    other = MemoryDraft(payload={"text": "an intruder"})
+    for items in (
+        [StoreItem(coordinate=derived, draft=other), StoreItem(draft=tea())],
+        [StoreItem(draft=tea()), StoreItem(coordinate=derived, draft=other)],
+    ):
+        stored = await world.remember.store_many(NS, items)
+        places = {r.coordinate.text for r in stored.results if isinstance(r, Stored)}
+        assert places == {derived.text, f"{derived.text},1"}
+        assert (await world.remember.get(NS, derived)).draft == other
 
 
 async def test_a_batch_stores_what_is_valid_in_one_embedding_call(world: World) -> None:
@@ -352,11 +460,12 @@ async def test_a_retried_batch_replays_item_by_item(world: World) -> None:
             assert isinstance(after, InvalidInput)
 
 
-async def test_deleting_shows_a_tombstone_and_repeating_it_does_not(world: World) -> None:
+async def test_deleting_shows_a_tombstone_and_repeating_it_changes_nothing(world: World) -> None:
     stored = await world.remember.store(NS, at("1"), tea())
     first = await world.remember.delete(NS, at("1"))
     again = await world.remember.delete(NS, at("1"))
-    assert [(row.version, row.deleted) for row in world.views.rows] == [(1, False), (2, True)]
+    shown = [(row.version, row.deleted) for row in world.views.rows]
+    assert shown == [(1, False), (2, True), (2, True)]  # the last: another process may have deleted
     assert (again.changed, again.position) == (False, first.position)
     assert first.id == stored.id
     with pytest.raises(NotFound):
@@ -384,15 +493,38 @@ async def test_a_fault_in_the_views_does_not_fail_what_is_durable(
     assert [record.message for record in caplog.records] == ["view.failed"]
 
 
-async def test_a_caller_cancelled_while_it_writes_still_shows_what_was_written() -> None:
-    world = World(records=SlowStore())
-    assert isinstance(world.records, SlowStore)
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(world.remember.store, NS, at("1"), tea())
-        await world.records.writing.wait()
-        tasks.cancel_scope.cancel()
-        world.records.go_on.set()
+@pytest.mark.parametrize("natively", [True, False])
+async def test_what_a_cancelled_caller_began_to_write_is_written_and_shown(natively: bool) -> None:
+    records = SlowStore()
+    async with OwnedJobs.open() as jobs:
+        world = World(records=records, jobs=jobs)
+        async with anyio.create_task_group() as tasks:
+
+            async def store() -> None:
+                callers.append(asyncio.current_task())
+                await world.remember.store(NS, at("1"), tea())
+
+            callers: list[asyncio.Task[object] | None] = []
+            tasks.start_soon(store)
+            await records.writing.wait()
+            [caller] = callers
+            assert caller is not None
+            if natively:
+                caller.cancel()  # as asyncio.timeout() does: anyio's shields do not hold it off
+            else:
+                tasks.cancel_scope.cancel()
+        assert world.views.rows == []
+        records.go_on.set()
     assert [row.coordinate for row in world.views.rows] == [at("1")]
+    assert set(await records.get(NS, [at("1")])) == {at("1")}
+
+
+async def test_no_write_begins_while_all_is_being_closed() -> None:
+    async with OwnedJobs.open() as jobs:
+        world = World(jobs=jobs)
+    with pytest.raises(Unavailable):
+        await world.remember.store(NS, at("1"), tea())
+    assert await world.records.get(NS, [at("1")]) == {}
 
 
 async def test_a_place_that_others_keep_changing_is_a_conflict() -> None:
@@ -426,10 +558,13 @@ class SlowStore(InMemoryStore):
         *,
         receipt: Receipt | None = None,
         all_or_none: bool = False,
+        now: datetime | None = None,
     ) -> Applied:
         self.writing.set()
         await self.go_on.wait()
-        return await super().apply(namespace, writes, receipt=receipt, all_or_none=all_or_none)
+        return await super().apply(
+            namespace, writes, receipt=receipt, all_or_none=all_or_none, now=now
+        )
 
 
 class ContestedStore(InMemoryStore):
@@ -442,8 +577,11 @@ class ContestedStore(InMemoryStore):
         *,
         receipt: Receipt | None = None,
         all_or_none: bool = False,
+        now: datetime | None = None,
     ) -> Applied:
         taken: list[Coordinate] = [write.coordinate for write in writes]
         for coordinate in taken:
             await super().apply(namespace, [an_upsert(coordinate.text)])
-        return await super().apply(namespace, writes, receipt=receipt, all_or_none=all_or_none)
+        return await super().apply(
+            namespace, writes, receipt=receipt, all_or_none=all_or_none, now=now
+        )

@@ -9,13 +9,13 @@ from typing import Final
 
 from sfm_core.adapters.embedders import ObservedEmbedder, open_embedder
 from sfm_core.adapters.inmemory import InMemoryStore
-from sfm_core.adapters.postgres.pool import open_pool
+from sfm_core.adapters.postgres.pool import Pool, open_pool
 from sfm_core.adapters.postgres.store import PostgresStore
 from sfm_core.assembled import Runtime
 from sfm_core.errors import Misconfigured
 from sfm_core.model import Weights
-from sfm_core.owned import owned_tasks
-from sfm_core.ports import ChangeFeed, Clock, NoTelemetry, RecordStore, Telemetry
+from sfm_core.owned import OwnedJobs, owned_tasks
+from sfm_core.ports import Clock, NoTelemetry, Telemetry
 from sfm_core.recall.engine import RecallEngine, RecallPolicy
 from sfm_core.remember import Remember
 from sfm_core.runtime.clock import SystemClock
@@ -79,7 +79,7 @@ async def open_runtime(
     clock = clock or SystemClock()
     telemetry = telemetry or NoTelemetry()
     async with AsyncExitStack() as stack:
-        records, feed, tenant_rules = await _open_store(settings, stack)
+        pool = await _open_pool(settings, stack)
         if embedder is None:
             embedder = await stack.enter_async_context(
                 open_embedder(
@@ -89,10 +89,11 @@ async def open_runtime(
                     telemetry=telemetry,
                 )
             )
+        store, tenant_rules = await _store(pool, embedder.info.dim)
         recall = await stack.enter_async_context(
             RecallEngine.open(
-                records=records,
-                feed=feed,
+                records=store,
+                feed=store,
                 embedder=embedder,
                 clock=clock,
                 scoring=scoring_of(settings),
@@ -108,16 +109,18 @@ async def open_runtime(
         tasks = await stack.enter_async_context(owned_tasks())
         if warm_up:
             tasks.start_soon(recall.warm_up)
+        jobs = await stack.enter_async_context(OwnedJobs.open())
         yield Runtime(
             remember=Remember(
-                records=records,
+                records=store,
                 embedder=embedder,
                 clock=clock,
                 applied=recall.views,
+                jobs=jobs,
                 telemetry=telemetry,
             ),
             recall=recall,
-            records=records,
+            records=store,
             embedder=embedder,
             clock=clock,
             tenant_rules=tenant_rules,
@@ -141,15 +144,13 @@ def scoring_of(settings: CoreSettings) -> Scoring:
     )
 
 
-async def _open_store(
-    settings: CoreSettings, stack: AsyncExitStack
-) -> tuple[RecordStore, ChangeFeed, str]:
+async def _open_pool(settings: CoreSettings, stack: AsyncExitStack) -> Pool | None:
+    """None: the in-memory twin is asked for."""
     if settings.postgres_url is None:
         raise Misconfigured("POSTGRES_URL is required (soma serve brings a PostgreSQL of its own)")
     if settings.postgres_url.value == IN_MEMORY:
-        twin = InMemoryStore()
-        return twin, twin, "kept by the in-memory store"
-    pool = await stack.enter_async_context(
+        return None
+    return await stack.enter_async_context(
         open_pool(
             settings.postgres_url.value,
             size=settings.postgres_pool_size,
@@ -159,9 +160,15 @@ async def _open_store(
             key=_text(settings.postgres_ssl_key),
         )
     )
-    store = PostgresStore(pool)
-    enforced = await store.rls_enforced()
-    return store, store, "enforced" if enforced else "bypassed: the role is a superuser"
+
+
+async def _store(pool: Pool | None, dim: int) -> tuple[PostgresStore | InMemoryStore, str]:
+    """The store for vectors of this length, and who keeps tenants apart in it."""
+    if pool is None:
+        return InMemoryStore(), "kept by the in-memory store"
+    enforced = await pool.rls_enforced()
+    rules = "enforced" if enforced else "bypassed: the role is a superuser"
+    return PostgresStore(pool, dim=dim), rules
 
 
 def _user_cache() -> Path:

@@ -1,10 +1,16 @@
 """Background tasks that belong to a context manager."""
 
-from collections.abc import AsyncGenerator
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Final, final
 
 import anyio
 import anyio.abc
+
+from sfm_core.errors import SfmError, Unavailable
+
+_LOG: Final = logging.getLogger(__name__)
 
 
 @asynccontextmanager
@@ -31,3 +37,62 @@ async def owned_tasks() -> AsyncGenerator[anyio.abc.TaskGroup]:
         if failure is not None and failure in errors:
             raise failure from failure.__cause__
         raise
+
+
+@final
+class OwnedJobs:
+    """Implements `ports.Jobs`: each job runs in a task of the block that opened this.
+
+    So neither anyio's cancellation of who waits nor asyncio's own (`task.cancel()`,
+    `asyncio.timeout`), which passes through anyio's shields, can cut a job short. The block
+    waits at its end for the jobs that have begun.
+    """
+
+    def __init__(self, tasks: anyio.abc.TaskGroup) -> None:
+        self._tasks = tasks
+        self._is_open = True
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls) -> AsyncGenerator["OwnedJobs"]:
+        async with owned_tasks() as tasks:
+            jobs = cls(tasks)
+            try:
+                yield jobs
+            finally:
+                jobs._is_open = False
+
+    async def run[T](self, job: Callable[[], Awaitable[T]]) -> T:
+        """What the job gives or raises; when the waiting caller is cancelled it still ends.
+
+        Raises:
+            Unavailable: all is being closed, nothing was begun.
+        """
+        if not self._is_open:
+            raise Unavailable("the process is stopping")
+        done = anyio.Event()
+        results: list[T] = []
+        failures: list[Exception] = []
+        is_awaited = True
+
+        async def work() -> None:
+            try:
+                with anyio.CancelScope(shield=True):
+                    results.append(await job())
+            except Exception as error:  # noqa: BLE001 - handed to the waiting caller
+                failures.append(error)
+                if not is_awaited and not isinstance(error, SfmError):
+                    _LOG.exception("job.failed")
+            finally:
+                done.set()
+
+        self._tasks.start_soon(work)
+        try:
+            await done.wait()
+        finally:
+            is_awaited = False
+        if failures:
+            raise failures[0]
+        if not results:
+            raise Unavailable("the process is stopping")
+        return results[0]

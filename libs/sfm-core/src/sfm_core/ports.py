@@ -4,7 +4,7 @@ Implementations do not inherit from these; the wiring's type check proves that t
 `sfm_core.testing.contracts` proves that they keep the promises.
 """
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
@@ -58,6 +58,7 @@ class RecordStore(Protocol):
         *,
         receipt: Receipt | None = None,
         all_or_none: bool = False,
+        now: datetime | None = None,
     ) -> Applied:
         """Make the writes in one transaction; durable when this returns.
 
@@ -66,7 +67,8 @@ class RecordStore(Protocol):
         was never stored), checked under the row lock. A memory's version goes up by one with
         each change, also across deletion; no version is given twice. Writes to the same
         coordinate happen in order. An upsert whose coordinate holds a live memory is `updated`,
-        else `created`. A delete leaves a tombstone; deleting a tombstone changes nothing
+        else `created`; to an upsert, a memory that has expired by `now` (None: none has) is not
+        live. A delete leaves a tombstone; deleting a tombstone changes nothing
         (`changed=False`, outcome of the first time). A `Keep` changes nothing either: its outcome
         is that of the event that made the live memory (`NotFound` when none lives there).
         Positions of upserts within one call follow the order of the writes; those to a
@@ -101,14 +103,27 @@ class RecordStore(Protocol):
         """The live memories with these ids; an absent one has no entry."""
         ...
 
+    async def view_rows(
+        self, namespace: str, ids: Collection[UUID], *, model_revision: str
+    ) -> Sequence[ViewRow]:
+        """The memories and tombstones with these ids, as `ChangeFeed.changes` gives them."""
+        ...
+
     async def last_version(self, namespace: str, coordinate: Coordinate) -> int:
         """The version of the memory or tombstone there; 0 when never stored."""
         ...
 
     async def by_content(
-        self, namespace: str, content_keys: Collection[int]
+        self,
+        namespace: str,
+        content_keys: Collection[int],
+        *,
+        without: Collection[Coordinate] = (),
     ) -> Mapping[int, Memory]:
-        """The live memories that were stored with these content keys, the oldest if several."""
+        """The live memories that were stored with these content keys, the oldest if several.
+
+        Those at the coordinates `without` are passed over.
+        """
         ...
 
     async def list(self, namespace: str, query: ListQuery, *, now: datetime) -> Page:
@@ -140,7 +155,12 @@ class RecordStore(Protocol):
 
 
 class ChangeFeed(Protocol):
-    """How a process keeps its views in step with the truth, by state and not by message."""
+    """How a process keeps its views in step with the truth, by state and not by message.
+
+    A stored vector that is none (damaged bytes, another length, not of norm 1) is left out and
+    logged, so that one bad row does not take its namespace away: its memory is still found by
+    its words, and comes back whole when it is stored again.
+    """
 
     async def token(self) -> int:
         """A token such that `changes(token)` gives at least all that commits after this call."""
@@ -180,6 +200,18 @@ class Applier(Protocol):
         """Take over rows (tombstones too) and importances that were just committed.
 
         Rows may come out of order and more than once: the higher version wins.
+        """
+        ...
+
+
+class Jobs(Protocol):
+    """Where work is done that must end once it has begun."""
+
+    async def run[T](self, job: Callable[[], Awaitable[T]]) -> T:
+        """What the job gives or raises; it runs to its end whatever becomes of the caller.
+
+        Raises:
+            Unavailable: the process is stopping, nothing was begun.
         """
         ...
 

@@ -38,6 +38,7 @@ from sfm_core.model import (
     RecallResult,
     ViewRow,
 )
+from sfm_core.owned import OwnedJobs
 from sfm_core.recall.engine import RecallEngine, RecallPolicy
 from sfm_core.remember import Remember
 from sfm_core.testing.fakes import ManualClock, RecordingTelemetry
@@ -119,15 +120,20 @@ async def a_world(
     store, embedder, clock = store or SwitchedStore(), CountingEmbedder(), ManualClock()
     telemetry = RecordingTelemetry()
     with anyio.fail_after(30):
-        async with RecallEngine.open(
-            records=store,
-            feed=store,
-            embedder=embedder,
-            clock=clock,
-            policy=policy,
-            telemetry=telemetry,
-        ) as engine:
-            remember = Remember(records=store, embedder=embedder, clock=clock, applied=engine.views)
+        async with (
+            RecallEngine.open(
+                records=store,
+                feed=store,
+                embedder=embedder,
+                clock=clock,
+                policy=policy,
+                telemetry=telemetry,
+            ) as engine,
+            OwnedJobs.open() as jobs,
+        ):
+            remember = Remember(
+                records=store, embedder=embedder, clock=clock, applied=engine.views, jobs=jobs
+            )
             yield World(engine, remember, store, embedder, clock, telemetry)
 
 

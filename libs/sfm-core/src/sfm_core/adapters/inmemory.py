@@ -13,6 +13,7 @@ import orjson
 
 from sfm_core.adapters.inmemory_rows import (
     Row,
+    Terms,
     admits,
     as_utc,
     listed_at,
@@ -21,11 +22,7 @@ from sfm_core.adapters.inmemory_rows import (
     written,
 )
 from sfm_core.adapters.keyset import decode_cursor, encode_cursor
-from sfm_core.adapters.write_rules import (
-    Held,
-    in_waves,
-    refusal,
-)
+from sfm_core.adapters.write_rules import in_waves
 from sfm_core.coordinates import Coordinate, memory_id
 from sfm_core.errors import KeyReused, SfmError
 from sfm_core.model import (
@@ -47,6 +44,7 @@ from sfm_core.model import (
     Write,
     WriteOutcome,
 )
+from sfm_core.offload import INLINE_ITEMS, off_loop
 
 _PAGE: Final = 500
 _TICK: Final = timedelta(microseconds=1)
@@ -90,9 +88,9 @@ class InMemoryStore:
         *,
         receipt: Receipt | None = None,
         all_or_none: bool = False,
+        now: datetime | None = None,
     ) -> Applied:
-        await anyio.lowlevel.checkpoint()
-        payloads = payload_texts(writes)
+        payloads = await off_loop(lambda: payload_texts(writes), when=len(writes) > INLINE_ITEMS)
         space = self._spaces.get(namespace, _EMPTY)
         if receipt is not None and receipt.key in space.receipts:
             fingerprint, before = space.receipts[receipt.key]
@@ -103,10 +101,13 @@ class InMemoryStore:
             return Applied(outcomes=before, replayed=True)
         space = space.copied()
         found: dict[int, WriteOutcome] = {}
+        terms = Terms(space.rows, writes, now)
         for wave in in_waves(writes):
             # As in the real store: within a wave the upserts come before the deletes.
             for index, write in sorted(wave, key=lambda item: isinstance(item[1], Delete)):
-                found[index] = self._write(namespace, space, write, payloads.get(index, "{}"))
+                found[index] = self._write(
+                    namespace, space, write, payloads.get(index, "{}"), terms
+                )
         self._xid += 1
         outcomes = tuple(found[index] for index in range(len(writes)))
         failures = sum(isinstance(outcome, SfmError) for outcome in outcomes)
@@ -117,10 +118,11 @@ class InMemoryStore:
             space.receipts[receipt.key] = (receipt.fingerprint, outcomes)
         return Applied(outcomes=outcomes)
 
-    def _write(self, namespace: str, space: _Namespace, write: Write, payload: str) -> WriteOutcome:
+    def _write(
+        self, namespace: str, space: _Namespace, write: Write, payload: str, terms: Terms
+    ) -> WriteOutcome:
         row = space.rows.get(write.coordinate)
-        held = None if row is None else Held(version=row.memory.version, live=row.live)
-        refused = refusal(write, held)
+        refused = terms.refusal(write, row)
         if refused is not None:
             return refused
         if row is not None and (
@@ -130,7 +132,7 @@ class InMemoryStore:
         self._log += 1
         now = self._now()
         after = (
-            self._upserted(namespace, row, write, payload, now)
+            self._upserted(namespace, row, write, payload, now, updates=terms.is_live(row))
             if isinstance(write, Upsert)
             else self._buried(row, now)
         )
@@ -142,9 +144,15 @@ class InMemoryStore:
         return written(after)
 
     def _upserted(
-        self, namespace: str, before: Row | None, write: Upsert, payload: str, now: datetime
+        self,
+        namespace: str,
+        before: Row | None,
+        write: Upsert,
+        payload: str,
+        now: datetime,
+        *,
+        updates: bool,
     ) -> Row:
-        updates = before is not None and before.live
         memory = Memory(
             namespace=namespace,
             coordinate=write.coordinate,
@@ -203,17 +211,32 @@ class InMemoryStore:
         live = self._space(namespace).live()
         return {row.memory.id: row.memory for row in live if row.memory.id in wanted}
 
+    async def view_rows(
+        self, namespace: str, ids: Collection[UUID], *, model_revision: str
+    ) -> Sequence[ViewRow]:
+        await anyio.lowlevel.checkpoint()
+        wanted = frozenset(ids)
+        rows = self._space(namespace).rows.values()
+        return [view_row(row, model_revision) for row in rows if row.memory.id in wanted]
+
     async def last_version(self, namespace: str, coordinate: Coordinate) -> int:
         await anyio.lowlevel.checkpoint()
         row = self._space(namespace).rows.get(coordinate)
         return 0 if row is None else row.memory.version
 
     async def by_content(
-        self, namespace: str, content_keys: Collection[int]
+        self,
+        namespace: str,
+        content_keys: Collection[int],
+        *,
+        without: Collection[Coordinate] = (),
     ) -> Mapping[int, Memory]:
         await anyio.lowlevel.checkpoint()
-        wanted = frozenset(content_keys)
-        same = [row for row in self._space(namespace).live() if row.content_key in wanted]
+        wanted, passed = frozenset(content_keys), frozenset(without)
+        live = self._space(namespace).live()
+        same = [
+            row for row in live if row.content_key in wanted and row.memory.coordinate not in passed
+        ]
         newest_first = sorted(same, key=lambda row: listed_at(row.memory), reverse=True)
         return {row.content_key: row.memory for row in newest_first}
 

@@ -1,12 +1,22 @@
 """What the in-memory store keeps of a memory, and what it shows of it."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
-from sfm_core.adapters.write_rules import check_storable, payload_text
-from sfm_core.coordinates import event_id
+from sfm_core.adapters.write_rules import (
+    Held,
+    broken_precondition,
+    check_storable,
+    content_rules,
+    has_expired,
+    payload_text,
+    refusal,
+)
+from sfm_core.coordinates import Coordinate, event_id
+from sfm_core.errors import SfmError
 from sfm_core.filters import Attributes, matches
 from sfm_core.model import F32, EventType, ListQuery, Memory, Upsert, ViewRow, Write, Written
 
@@ -24,6 +34,41 @@ class Row:
     @property
     def live(self) -> bool:
         return self.type is not EventType.DELETED
+
+
+class Terms:
+    """On what terms one call writes: by which time it judges expiry, and what must be unique."""
+
+    def __init__(
+        self, rows: Mapping[Coordinate, Row], writes: Sequence[Write], now: datetime | None
+    ) -> None:
+        self._now = now
+        self._keys, but = content_rules(writes)
+        passed = frozenset(but)
+        wanted = frozenset(self._keys.values())
+        self._rivals: defaultdict[int, set[Coordinate]] = defaultdict(set)
+        if wanted:
+            for coordinate, row in rows.items():
+                if row.live and row.content_key in wanted and coordinate not in passed:
+                    self._rivals[row.content_key].add(coordinate)
+
+    def is_live(self, row: Row | None) -> bool:
+        """Whether an upsert finds a live memory there."""
+        return (
+            row is not None and row.live and not has_expired(row.memory.draft.expires_at, self._now)
+        )
+
+    def refusal(self, write: Write, row: Row | None) -> SfmError | None:
+        """Why the write must not happen; None when it may."""
+        held = None
+        if row is not None:
+            memory = row.memory
+            held = Held(memory.version, live=row.live, expires_at=memory.draft.expires_at)
+        refused = refusal(write, held, self._now)
+        if refused is None and isinstance(write, Upsert) and write.coordinate in self._keys:
+            rivals = self._rivals[write.content_key] - {write.coordinate}
+            return broken_precondition(write) if rivals else None
+        return refused
 
 
 def listed_at(memory: Memory) -> tuple[datetime, UUID]:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sfm_core import jsontext
@@ -17,6 +17,7 @@ class Held:
 
     version: int
     live: bool
+    expires_at: datetime | None = None
 
 
 def in_waves(writes: Sequence[Write]) -> list[list[tuple[int, Write]]]:
@@ -67,8 +68,10 @@ def payload_text(payload: JsonObject) -> str:
     return text
 
 
-def refusal(write: Write, held: Held | None) -> SfmError | None:
+def refusal(write: Write, held: Held | None, now: datetime | None) -> SfmError | None:
     """Why the write must not happen to what is held; None when it may."""
+    if held is not None and isinstance(write, Upsert) and has_expired(held.expires_at, now):
+        held = replace(held, live=False)
     if isinstance(write, Delete) and held is None:
         return NotFound("nothing was ever stored there", coordinate=write.coordinate.text)
     if isinstance(write, Keep) and (held is None or not held.live):
@@ -76,6 +79,24 @@ def refusal(write: Write, held: Held | None) -> SfmError | None:
     if write.precondition is not None and not _holds(write.precondition, held):
         return broken_precondition(write)
     return None
+
+
+def has_expired(expires_at: datetime | None, now: datetime | None) -> bool:
+    """Whether a memory is past by `now`; None: never, or not to be looked at."""
+    return expires_at is not None and now is not None and expires_at <= now
+
+
+def content_rules(writes: Sequence[Write]) -> tuple[dict[Coordinate, int], list[Coordinate]]:
+    """What `Precondition.alone_but_at` asks of a call: content keys by place; its exceptions."""
+    asking = [
+        (write, write.precondition.alone_but_at)
+        for write in writes
+        if isinstance(write, Upsert)
+        and write.precondition is not None
+        and write.precondition.alone_but_at is not None
+    ]
+    keys = {write.coordinate: write.content_key for write, _ in asking}
+    return keys, list(frozenset[Coordinate]().union(*(but for _, but in asking)))
 
 
 def broken_precondition(write: Write) -> PreconditionFailed:

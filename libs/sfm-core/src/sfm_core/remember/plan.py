@@ -1,48 +1,18 @@
 """From what a caller sends to the writes that do it: one write per item, in order."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
 from sfm_core.coordinates import Coordinate
-from sfm_core.model import F32, Keep, Memory, MemoryDraft, Precondition, Upsert, Write
+from sfm_core.model import F32, Keep, Memory, Upsert, Write
+from sfm_core.offload import INLINE_ITEMS, off_loop
 from sfm_core.ports import Embedder, RecordStore
-from sfm_core.remember.content import content_key, derived_coordinate, merged, same_content
-from sfm_core.text import effective_text, indexed_text
+from sfm_core.remember.content import content_key, derived_coordinate, same_content
+from sfm_core.remember.intents import Intent, Item, intents_of
 
 _PROBES: Final = 8
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Item:
-    """One memory to write; without a coordinate it gets the one its content has, or a new one."""
-
-    draft: MemoryDraft
-    coordinate: Coordinate | None = None
-    precondition: Precondition | None = None
-
-
-@dataclass(slots=True)
-class _Intent:
-    """What will be written, before it is known how it is embedded."""
-
-    draft: MemoryDraft
-    key: int
-    coordinate: Coordinate | None = None
-    """None: to be derived from the vector."""
-    precondition: Precondition | None = None
-    keep: bool = False
-    like: "_Intent | None" = None
-    """An earlier item of the same call with the same content: same place."""
-
-    @property
-    def text(self) -> str:
-        return effective_text(self.draft)
-
-    @property
-    def indexed(self) -> str:
-        return indexed_text(self.text, source=self.draft.source, occurred_at=self.draft.occurred_at)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -53,98 +23,109 @@ class Planner:
     embedder: Embedder
     namespace: str
     now: datetime
+    items: Sequence[Item]
+    _keys: list[int] = field(default_factory=list)
     _vectors: dict[str, F32] = field(default_factory=dict)
-    _asked: int = 0
 
-    async def plan(self, items: Sequence[Item]) -> list[Write]:
+    async def plan(self) -> list[Write]:
         """One write per item.
 
         Raises:
             Unavailable: the embedder or the store does not answer.
         """
-        known = await self._known(items)
-        intents = list(_intents(items, known, self.now))
+        is_retried = bool(self._keys)
+        if not is_retried:
+            self._keys = await self._off_loop(lambda: [content_key(i.draft) for i in self.items])
+        known = await self._known()
+        intents = await self._off_loop(lambda: self._intents(known))
         await self._embed(intents)
-        taken = await self._taken(intents) if self._asked else {}
-        self._asked += 1
-        revision = self.embedder.info.model_revision
-        writes: list[Write] = []
+        taken = await self._taken(intents) if is_retried else frozenset[Coordinate]()
+        return await self._off_loop(lambda: self._writes(intents, taken))
+
+    async def _off_loop[T](self, work: Callable[[], T]) -> T:
+        return await off_loop(work, when=len(self.items) > INLINE_ITEMS)
+
+    @property
+    def _named(self) -> frozenset[Coordinate]:
+        """The places that the call itself names."""
+        return frozenset(i.coordinate for i in self.items if i.coordinate is not None)
+
+    async def _known(self) -> dict[int, list[Memory]]:
+        """By content key what may be the same memory: the oldest, and where that may not serve
+        (the call writes to its place, or another content has the key) the oldest elsewhere.
+        """
+        drafts = {
+            key: item.draft
+            for key, item in zip(self._keys, self.items, strict=True)
+            if item.coordinate is None
+        }
+        if not drafts:
+            return {}
+        first = await self.records.by_content(self.namespace, drafts.keys())
+        known = {key: [memory] for key, memory in first.items()}
+        named = self._named
+        unfit = {
+            key: memory.coordinate
+            for key, memory in first.items()
+            if memory.coordinate in named or not same_content(memory.draft, drafts[key])
+        }
+        if unfit:
+            without = named.union(unfit.values())
+            others = await self.records.by_content(self.namespace, unfit.keys(), without=without)
+            for key, memory in others.items():
+                known[key].append(memory)
+        return known
+
+    def _intents(self, known: Mapping[int, Sequence[Memory]]) -> list[Intent]:
+        intents = list(intents_of(self.items, self._keys, known, self._named, self.now))
         for intent in intents:
-            if intent.coordinate is None:
-                intent.coordinate = self._place(intent, taken)
-            writes.append(_write(intent, intent.coordinate, self._vectors, revision))
-        return writes
+            intent.say()
+        return intents
 
-    async def _known(self, items: Sequence[Item]) -> Mapping[int, Memory]:
-        keys = {content_key(item.draft) for item in items if item.coordinate is None}
-        return await self.records.by_content(self.namespace, keys) if keys else {}
-
-    async def _embed(self, intents: Sequence[_Intent]) -> None:
+    async def _embed(self, intents: Sequence[Intent]) -> None:
         wanted = {intent.indexed for intent in intents if not intent.keep}
         texts = sorted(wanted - self._vectors.keys())
         if texts:
             rows = await self.embedder.embed(texts)
             self._vectors |= dict(zip(texts, rows, strict=True))
 
-    async def _taken(self, intents: Sequence[_Intent]) -> Mapping[Coordinate, Memory]:
-        """What lives at the places that would be derived: asked only after a lost race."""
+    async def _taken(self, intents: Sequence[Intent]) -> frozenset[Coordinate]:
+        """Where something lives of what would be derived: asked only after a lost race."""
         places = {
             place
             for intent in intents
             if intent.coordinate is None and intent.like is None
             for place in self._probed(intent)
         }
-        return await self.records.get(self.namespace, places)
+        return frozenset(await self.records.get(self.namespace, places))
 
-    def _place(self, intent: _Intent, taken: Mapping[Coordinate, Memory]) -> Coordinate:
+    def _writes(self, intents: Sequence[Intent], taken: frozenset[Coordinate]) -> list[Write]:
+        revision = self.embedder.info.model_revision
+        used = set(taken | self._named)
+        writes: list[Write] = []
+        for intent in intents:
+            if intent.coordinate is None:
+                intent.coordinate = self._place(intent, used)
+            writes.append(_write(intent, intent.coordinate, self._vectors, revision))
+        return writes
+
+    def _place(self, intent: Intent, used: set[Coordinate]) -> Coordinate:
+        """A place of its own, also among what this call writes by coordinate."""
         if intent.like is not None and intent.like.coordinate is not None:
             return intent.like.coordinate
         places = list(self._probed(intent))
-        return next((place for place in places if place not in taken), places[-1])
+        found = next((place for place in places if place not in used), places[-1])
+        used.add(found)
+        return found
 
-    def _probed(self, intent: _Intent) -> Iterator[Coordinate]:
+    def _probed(self, intent: Intent) -> Iterator[Coordinate]:
         vector = self._vectors[intent.indexed]
         for probe in range(_PROBES):
             yield derived_coordinate(vector, intent.key, probe=probe)
 
 
-def _intents(
-    items: Sequence[Item], known: Mapping[int, Memory], now: datetime
-) -> Iterator[_Intent]:
-    planned: dict[int, _Intent] = {}
-    for item in items:
-        key = content_key(item.draft)
-        if item.coordinate is not None:
-            yield _Intent(item.draft, key, item.coordinate, item.precondition)
-            continue
-        before, memory = planned.get(key), known.get(key)
-        if before is not None and same_content(before.draft, item.draft):
-            intent = _repeated(before, item.draft)
-        elif memory is not None and same_content(memory.draft, item.draft):
-            intent = _remembered(memory, item.draft, key, now)
-        else:
-            intent = _Intent(item.draft, key, precondition=Precondition(absent=True))
-        planned[key] = intent
-        yield intent
-
-
-def _remembered(memory: Memory, said: MemoryDraft, key: int, now: datetime) -> _Intent:
-    """Remembering what is there: nothing, or what is said anew; an expired one comes back."""
-    unchanged = Precondition(version=memory.version)
-    expires_at = memory.draft.expires_at
-    if expires_at is not None and expires_at <= now:
-        return _Intent(said, key, memory.coordinate, unchanged)
-    draft = merged(memory.draft, said)
-    return _Intent(draft, key, memory.coordinate, unchanged, keep=draft == memory.draft)
-
-
-def _repeated(before: _Intent, said: MemoryDraft) -> _Intent:
-    draft = merged(before.draft, said)
-    return _Intent(draft, before.key, before.coordinate, keep=draft == before.draft, like=before)
-
-
 def _write(
-    intent: _Intent, coordinate: Coordinate, vectors: Mapping[str, F32], revision: str
+    intent: Intent, coordinate: Coordinate, vectors: Mapping[str, F32], revision: str
 ) -> Write:
     if intent.keep:
         return Keep(coordinate=coordinate, precondition=intent.precondition)

@@ -1,18 +1,21 @@
 """What the views are told of committed writes."""
 
 from collections.abc import Sequence
+from uuid import UUID
 
 from sfm_core import jsontext
-from sfm_core.model import Sample, Upsert, ViewRow, Write, WriteOutcome, Written
+from sfm_core.model import Applied, Sample, Upsert, ViewRow, Write, Written
 
 
 def changed_rows(
-    namespace: str, writes: Sequence[Write], outcomes: Sequence[WriteOutcome]
+    namespace: str, writes: Sequence[Write], applied: Applied
 ) -> tuple[list[ViewRow], list[Sample]]:
     """Rows and importances of the writes that changed something, in their order."""
     rows: list[ViewRow] = []
     samples: list[Sample] = []
-    for write, outcome in zip(writes, outcomes, strict=True):
+    if applied.replayed:
+        return rows, samples
+    for write, outcome in zip(writes, applied.outcomes, strict=True):
         if not isinstance(outcome, Written) or not outcome.changed:
             continue
         if isinstance(write, Upsert):
@@ -22,6 +25,13 @@ def changed_rows(
         else:
             rows.append(_tombstone(namespace, outcome))
     return rows, samples
+
+
+def unshown(applied: Applied, rows: Sequence[ViewRow]) -> list[UUID]:
+    """The memories that were acknowledged without one of these rows, each once."""
+    shown = {row.id for row in rows}
+    done = {outcome.id for outcome in applied.outcomes if isinstance(outcome, Written)}
+    return sorted(done - shown)
 
 
 def _view_row(namespace: str, write: Upsert, outcome: Written) -> ViewRow:

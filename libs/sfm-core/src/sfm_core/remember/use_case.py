@@ -4,10 +4,9 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime
 from time import perf_counter
 from typing import Final
-
-import anyio
 
 from sfm_core.coordinates import Coordinate
 from sfm_core.errors import Conflict, InvalidInput, NotFound, SfmError
@@ -28,9 +27,11 @@ from sfm_core.model import (
     WriteOutcome,
     Written,
 )
-from sfm_core.ports import Applier, Clock, Embedder, NoTelemetry, RecordStore, Telemetry
-from sfm_core.remember.plan import Item, Planner
-from sfm_core.remember.rows import changed_rows
+from sfm_core.offload import INLINE_ITEMS, off_loop
+from sfm_core.ports import Applier, Clock, Embedder, Jobs, NoTelemetry, RecordStore, Telemetry
+from sfm_core.remember.intents import Item
+from sfm_core.remember.plan import Planner
+from sfm_core.remember.rows import changed_rows, unshown
 
 _LOG: Final = logging.getLogger(__name__)
 _ATTEMPTS: Final = 6
@@ -39,8 +40,10 @@ _ATTEMPTS: Final = 6
 class Remember:
     """Stores, deletes and reads memories by place.
 
-    Texts are embedded before the transaction, never inside. A write that has begun is finished
-    and shown to this process's views before the answer, also when the caller is cancelled.
+    Texts are embedded before the transaction, never inside. A write is a job of `jobs`: once
+    begun it is finished and shown to this process's views, before the answer, and also when the
+    caller is cancelled. What is acknowledged without a change (a memory that was there, a
+    replay) is shown as well: another process may have written it.
     """
 
     def __init__(
@@ -50,12 +53,14 @@ class Remember:
         embedder: Embedder,
         clock: Clock,
         applied: Applier,
+        jobs: Jobs,
         telemetry: Telemetry | None = None,
     ) -> None:
         self._records = records
         self._embedder = embedder
         self._clock = clock
         self._applied = applied
+        self._jobs = jobs
         self._telemetry = telemetry or NoTelemetry()
 
     async def store(
@@ -188,11 +193,14 @@ class Remember:
             embedder=self._embedder,
             namespace=namespace,
             now=self._clock.now(),
+            items=items,
         )
         ours = any(item.coordinate is None for item in items)
         for _ in range(_ATTEMPTS):
-            writes = await planner.plan(items)
-            applied = await self._commit(namespace, writes, receipt, all_or_none=ours)
+            writes = await planner.plan()
+            applied = await self._commit(
+                namespace, writes, receipt, all_or_none=ours, now=planner.now
+            )
             lost = any(isinstance(outcome, SfmError) for outcome in applied.outcomes)
             if applied.replayed or not (ours and lost):
                 return _stored(items, applied)
@@ -205,27 +213,33 @@ class Remember:
         receipt: Receipt | None,
         *,
         all_or_none: bool,
+        now: datetime | None = None,
     ) -> Applied:
-        with anyio.CancelScope(shield=True):
+        async def job() -> Applied:
             applied = await self._records.apply(
-                namespace, writes, receipt=receipt, all_or_none=all_or_none
+                namespace, writes, receipt=receipt, all_or_none=all_or_none, now=now
             )
             undone = all_or_none and any(isinstance(o, SfmError) for o in applied.outcomes)
-            if not applied.replayed and not undone:
-                await self._show(namespace, writes, applied.outcomes)
-        return applied
+            if applied.replayed or not undone:
+                await self._show(namespace, writes, applied)
+            return applied
 
-    async def _show(
-        self, namespace: str, writes: Sequence[Write], outcomes: Sequence[WriteOutcome]
-    ) -> None:
+        return await self._jobs.run(job)
+
+    async def _show(self, namespace: str, writes: Sequence[Write], applied: Applied) -> None:
         """Give committed rows to the views; a fault there must not fail what is durable."""
-        rows, samples = changed_rows(namespace, writes, outcomes)
-        if not rows:
-            return
         try:
-            await self._applied.apply(namespace, rows, samples)
+            rows, samples = await off_loop(
+                lambda: changed_rows(namespace, writes, applied),
+                when=len(writes) > INLINE_ITEMS,
+            )
+            if ids := unshown(applied, rows):
+                revision = self._embedder.info.model_revision
+                rows += await self._records.view_rows(namespace, ids, model_revision=revision)
+            if rows:
+                await self._applied.apply(namespace, rows, samples)
         except Exception:  # noqa: BLE001 - the write is durable; the feed brings it to the view
-            _LOG.exception("view.failed", extra={"rows": len(rows)})
+            _LOG.exception("view.failed", extra={"rows": len(writes)})
 
     @contextmanager
     def _timed(self) -> Iterator[None]:

@@ -1,5 +1,9 @@
 """What every RecordStore does with preconditions and receipts: one part of its contract."""
 
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
 import anyio
 import pytest
 
@@ -12,6 +16,7 @@ from sfm_core.model import (
     Precondition,
     Receipt,
     Write,
+    WriteOutcome,
     Written,
 )
 from sfm_core.ports import RecordStore
@@ -48,6 +53,73 @@ class PreconditionContract:
         await store.apply(namespace, [Delete(coordinate=at("1"))])
         assert await outcome() is Written
         assert await store.last_version(namespace, at("1")) == 3
+
+    async def test_to_an_upsert_what_has_expired_is_not_there(
+        self, store: RecordStore, namespace: str
+    ) -> None:
+        now = datetime(2026, 5, 1, tzinfo=UTC)
+        first = Precondition(absent=True)
+
+        async def put(after_s: int, **more: Any) -> WriteOutcome:  # noqa: ANN401 - of a draft
+            applied = await store.apply(
+                namespace, [an_upsert("1", **more)], now=now + timedelta(seconds=after_s)
+            )
+            return applied.outcomes[0]
+
+        one = await put(0, expires_at=now + timedelta(seconds=10))
+        assert isinstance(await put(9, precondition=first), PreconditionFailed)
+        assert isinstance(await put(10, precondition=Precondition(version=1)), PreconditionFailed)
+        anew = await put(10, precondition=first, expires_at=now + timedelta(seconds=20))
+        assert isinstance(one, Written)
+        assert isinstance(anew, Written)
+        assert (anew.version, anew.type) == (2, EventType.CREATED)
+        assert anew.created_at == anew.at > one.created_at
+        kept = await put(19, expires_at=now + timedelta(seconds=20))
+        over = await put(20)
+        assert isinstance(kept, Written)
+        assert isinstance(over, Written)
+        assert [kept.type, over.type] == [EventType.UPDATED, EventType.CREATED]
+
+    async def test_of_writes_that_must_be_alone_with_their_content_one_happens(
+        self, store: RecordStore, namespace: str
+    ) -> None:
+        alone = Precondition(absent=True, alone_but_at=frozenset())
+        done: list[Applied] = []
+
+        async def put(*coordinates: int, key: int) -> None:
+            writes = [
+                an_upsert(f"{c}", content_key=key if c < 100 else c, precondition=alone)
+                for c in coordinates
+            ]
+            done.append(await store.apply(namespace, writes, all_or_none=True))
+
+        with anyio.fail_after(WAIT_S):
+            async with anyio.create_task_group() as tasks:
+                for i in range(16):
+                    tasks.start_soon(partial(put, i, key=7))
+                    tasks.start_soon(partial(put, 16 + i, 100 + i, key=7))
+        assert (await store.by_content(namespace, [7])).keys() == {7}
+        rest = await store.get(namespace, [at(f"{i}") for i in range(32)])
+        assert len(rest) == 1
+
+    async def test_places_may_be_excepted_from_being_alone_and_other_content_is_no_matter(
+        self, store: RecordStore, namespace: str
+    ) -> None:
+        await store.apply(namespace, [an_upsert("1", content_key=7), an_upsert("2")])
+
+        async def outcome(name: str, *but: str, key: int = 7) -> type:
+            alone = Precondition(alone_but_at=frozenset(map(at, but)))
+            write = an_upsert(name, content_key=key, precondition=alone)
+            return type((await store.apply(namespace, [write])).outcomes[0])
+
+        assert await outcome("3") is PreconditionFailed
+        assert await outcome("3", "2") is PreconditionFailed
+        assert await outcome("1") is Written
+        assert await outcome("4", key=8) is Written
+        assert await outcome("3", "1") is Written
+        assert await outcome("5", "1") is PreconditionFailed
+        await store.apply(namespace, [Delete(coordinate=at("1")), Delete(coordinate=at("3"))])
+        assert await outcome("5") is Written
 
     async def test_a_delete_obeys_if_match(self, store: RecordStore, namespace: str) -> None:
         await store.apply(namespace, [an_upsert("1")])

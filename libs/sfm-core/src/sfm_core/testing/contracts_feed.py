@@ -1,6 +1,7 @@
 """What every ChangeFeed does over its RecordStore; each implementation's tests inherit this."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol
 from uuid import UUID
 
@@ -134,6 +135,23 @@ class ChangeFeedContract:
         await store.apply(namespace, [an_upsert("1", model_revision="new")])
         assert await vectors("old") == [False, False]
         assert await vectors("new") == [True, True]
+
+    async def test_rows_by_id_are_those_of_the_feed(self, store: Store, namespace: str) -> None:
+        token = await store.token()
+        await store.apply(namespace, [an_upsert("1", vector=a_vector(2.0)), an_upsert("2")])
+        await store.apply(namespace, [an_upsert("3"), Delete(coordinate=at("2"))])
+        changes = await store.changes(token, [namespace], model_revision=REVISION)
+        asked = {row.id: row for row in changes.rows if row.coordinate != at("3")}
+        rows = await store.view_rows(namespace, asked.keys(), model_revision=REVISION)
+        assert {row.id for row in rows} == asked.keys()
+        for row in rows:
+            fed = asked[row.id]
+            assert replace(row, vector=None) == replace(fed, vector=None)
+            assert (row.vector is None) == (fed.vector is None) == row.deleted
+            assert row.vector is None or np.array_equal(row.vector, a_vector(2.0))
+        other = await store.view_rows(namespace, asked.keys(), model_revision="another")
+        assert [row.vector for row in other] == [None, None]
+        assert await store.view_rows(f"{namespace}-x", asked.keys(), model_revision="r") == []
 
     async def test_the_last_importances_come_in_log_order(
         self, store: Store, namespace: str

@@ -92,6 +92,9 @@ class ReadingContract:
         await store.apply(namespace, [Delete(coordinate=at("3")), an_upsert("1", content_key=7)])
         found = await store.by_content(namespace, [2**48 - 1])
         assert found[2**48 - 1].coordinate == at("2")
+        assert await store.by_content(namespace, [2**48 - 1], without=[at("2")]) == {}
+        found = await store.by_content(namespace, [5, 7], without=[at("1"), at("404")])
+        assert set(found) == {5}
 
     async def test_stats_count_the_rows(self, store: RecordStore, namespace: str) -> None:
         writes = [

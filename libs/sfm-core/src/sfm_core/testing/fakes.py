@@ -1,6 +1,6 @@
 """Small stand-ins for tests."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final, final
 
@@ -50,3 +50,11 @@ class RecordingTelemetry:
     def count(self, name: str, amount: float = 1.0, **labels: str) -> None:
         checked(name, MetricKind.COUNTER, labels)
         self.counted.append((name, amount, labels))
+
+
+@final
+class InlineJobs:
+    """A `ports.Jobs` for tests in which nobody is cancelled: the caller does the job itself."""
+
+    async def run[T](self, job: Callable[[], Awaitable[T]]) -> T:
+        return await job()

@@ -10,15 +10,15 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
-import anyio.lowlevel
-
 from sfm_core.adapters.postgres.pool import Pool
 from sfm_core.adapters.postgres.queries import load_queries
 from sfm_core.adapters.postgres.rows import plain_uuid, view_row_of
 from sfm_core.model import Changes, Sample, ViewRow
+from sfm_core.offload import off_loop
 
 _SQL: Final = load_queries("feed")
 _PAGE: Final = 500
+_INLINE: Final = 16
 
 
 async def token(pool: Pool) -> int:
@@ -27,14 +27,16 @@ async def token(pool: Pool) -> int:
         return int(await connection.fetchval(_SQL["token"]))
 
 
-async def load(pool: Pool, namespace: str, model_revision: str) -> AsyncIterator[Sequence[ViewRow]]:
+async def load(
+    pool: Pool, namespace: str, model_revision: str, dim: int | None
+) -> AsyncIterator[Sequence[ViewRow]]:
     """`ChangeFeed.load`: pages by coordinate, so that no transaction stays open meanwhile."""
     behind = ""
     while True:
         async with pool.scoped(namespace) as connection:
             rows = await connection.fetch(_SQL["load"], namespace, model_revision, behind, _PAGE)
         if rows:
-            yield [view_row_of(row) for row in rows]
+            yield await _view_rows(rows, dim)
         if len(rows) < _PAGE:
             return
         behind = rows[-1]["coord"]
@@ -62,7 +64,7 @@ async def samples(pool: Pool, namespace: str, limit: int) -> tuple[Sequence[Samp
 
 
 async def changes(
-    pool: Pool, since: int, namespaces: Collection[str], model_revision: str
+    pool: Pool, since: int, namespaces: Collection[str], model_revision: str, dim: int | None
 ) -> Changes:
     """`ChangeFeed.changes`: everything from one snapshot."""
     names = list(namespaces)
@@ -80,7 +82,7 @@ async def changes(
     for row in sampled:
         found[row["namespace"]].append(Sample(position=row["seq"], importance=row["importance"]))
     return Changes(
-        rows=tuple(await _view_rows(rows)),
+        rows=tuple(await _view_rows(rows, dim)),
         samples=dict(found),
         positions={row["name"]: row["top"] for row in tops},
         token=int(now),
@@ -88,10 +90,15 @@ async def changes(
     )
 
 
-async def _view_rows(rows: Sequence[Mapping[str, Any]]) -> list[ViewRow]:
-    """Decoded in slices, so that a great change does not hold the event loop."""
-    found: list[ViewRow] = []
-    for start in range(0, len(rows), _PAGE):
-        found += [view_row_of(row) for row in rows[start : start + _PAGE]]
-        await anyio.lowlevel.checkpoint()
-    return found
+async def view_rows(
+    pool: Pool, namespace: str, ids: Collection[UUID], model_revision: str, dim: int | None
+) -> list[ViewRow]:
+    """`RecordStore.view_rows`."""
+    async with pool.scoped(namespace) as connection:
+        rows = await connection.fetch(_SQL["rows_of"], namespace, model_revision, list(ids))
+    return await _view_rows(rows, dim)
+
+
+async def _view_rows(rows: Sequence[Mapping[str, Any]], dim: int | None) -> list[ViewRow]:
+    """Decoded on a thread when they are many, so that they do not hold the event loop."""
+    return await off_loop(lambda: [view_row_of(row, dim) for row in rows], when=len(rows) > _INLINE)

@@ -1,5 +1,6 @@
 """Rows to values and back."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
@@ -10,7 +11,10 @@ import orjson
 from sfm_core import jsontext
 from sfm_core.coordinates import Coordinate
 from sfm_core.model import F32, Kind, Memory, MemoryDraft, ViewRow
+from sfm_core.offload import INLINE_CHARS, off_loop
+from sfm_core.slab.vectors import UNIT_TOLERANCE
 
+_LOG: Final = logging.getLogger(__name__)
 _FLOAT32: Final = np.dtype("<f4")
 
 
@@ -55,7 +59,32 @@ def memory_of(row: Mapping[str, Any]) -> Memory:
     )
 
 
-def view_row_of(row: Mapping[str, Any]) -> ViewRow:
+async def memories_of(rows: Sequence[Mapping[str, Any]]) -> list[Memory]:
+    """Rows of `memories`, decoded on a thread when they are large."""
+    chars = sum(len(row["payload"]) + len(row["text"]) for row in rows)
+    return await off_loop(lambda: [memory_of(row) for row in rows], when=chars > INLINE_CHARS)
+
+
+def vector_of(row: Mapping[str, Any], dim: int | None) -> F32 | None:
+    """The row's vector, shape (dim,); None when it has none, or one that is none.
+
+    The latter is logged: it is an operator's matter, and no reason to lose the whole namespace.
+    """
+    raw = row["vector"]
+    if raw is None:
+        return None
+    size = len(raw) if dim is None else dim * _FLOAT32.itemsize
+    if len(raw) == size and size % _FLOAT32.itemsize == 0:
+        vector: F32 = np.frombuffer(raw, dtype=_FLOAT32)
+        square = float(np.vdot(vector, vector))
+        if abs(square - 1.0) <= UNIT_TOLERANCE:  # not so for what is not finite
+            return vector
+    facts = {"namespace": row["namespace"], "memory": str(row["id"])}
+    _LOG.error("vector.damaged", extra=facts)
+    return None
+
+
+def view_row_of(row: Mapping[str, Any], dim: int | None) -> ViewRow:
     """A row of `memories` with its vector, or a tombstone."""
     if row["deleted"]:
         return ViewRow(
@@ -66,7 +95,6 @@ def view_row_of(row: Mapping[str, Any]) -> ViewRow:
             position=row["position"],
             deleted=True,
         )
-    vector = row["vector"]
     return ViewRow(
         namespace=row["namespace"],
         id=plain_uuid(row["id"]),
@@ -85,5 +113,5 @@ def view_row_of(row: Mapping[str, Any]) -> ViewRow:
         updated_at=row["updated_at"],
         expires_at=row["expires_at"],
         pinned=row["pinned"],
-        vector=None if vector is None else np.frombuffer(vector, dtype=_FLOAT32),
+        vector=vector_of(row, dim),
     )

@@ -6,11 +6,11 @@ from typing import Final
 from uuid import UUID
 
 from sfm_core.adapters.keyset import decode_cursor, encode_cursor
-from sfm_core.adapters.postgres.feed import changes, load, payloads, samples, token
+from sfm_core.adapters.postgres.feed import changes, load, payloads, samples, token, view_rows
 from sfm_core.adapters.postgres.filter_terms import filter_terms
 from sfm_core.adapters.postgres.pool import EVERY_NAMESPACE, Pool
 from sfm_core.adapters.postgres.queries import load_queries
-from sfm_core.adapters.postgres.rows import memory_of
+from sfm_core.adapters.postgres.rows import memories_of
 from sfm_core.adapters.postgres.writes import apply_writes
 from sfm_core.coordinates import Coordinate
 from sfm_core.model import (
@@ -33,11 +33,13 @@ class PostgresStore:
     """Implements `RecordStore` and `ChangeFeed`; needs a migrated schema.
 
     Any call may raise `Unavailable`: the server does not answer, or no connection was free in
-    time. A server that came back is used again at the next call.
+    time. A server that came back is used again at the next call. `dim` is the length that
+    vectors are to have; None: any.
     """
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, *, dim: int | None = None) -> None:
         self._pool = pool
+        self._dim = dim
 
     async def rls_enforced(self) -> bool:
         """False: the role passes row-level security by (a superuser), so only the queries'
@@ -52,9 +54,10 @@ class PostgresStore:
         *,
         receipt: Receipt | None = None,
         all_or_none: bool = False,
+        now: datetime | None = None,
     ) -> Applied:
         return await apply_writes(
-            self._pool, namespace, writes, receipt=receipt, all_or_none=all_or_none
+            self._pool, namespace, writes, receipt=receipt, all_or_none=all_or_none, now=now
         )
 
     async def get(
@@ -62,12 +65,17 @@ class PostgresStore:
     ) -> Mapping[Coordinate, Memory]:
         async with self._pool.scoped(namespace) as connection:
             rows = await connection.fetch(_SQL["get"], namespace, [c.text for c in coordinates])
-        return {memory.coordinate: memory for memory in map(memory_of, rows)}
+        return {memory.coordinate: memory for memory in await memories_of(rows)}
 
     async def fetch(self, namespace: str, ids: Collection[UUID]) -> Mapping[UUID, Memory]:
         async with self._pool.scoped(namespace) as connection:
             rows = await connection.fetch(_SQL["fetch"], namespace, list(ids))
-        return {memory.id: memory for memory in map(memory_of, rows)}
+        return {memory.id: memory for memory in await memories_of(rows)}
+
+    async def view_rows(
+        self, namespace: str, ids: Collection[UUID], *, model_revision: str
+    ) -> Sequence[ViewRow]:
+        return await view_rows(self._pool, namespace, ids, model_revision, self._dim)
 
     async def last_version(self, namespace: str, coordinate: Coordinate) -> int:
         async with self._pool.scoped(namespace) as connection:
@@ -75,11 +83,17 @@ class PostgresStore:
         return int(version or 0)
 
     async def by_content(
-        self, namespace: str, content_keys: Collection[int]
+        self,
+        namespace: str,
+        content_keys: Collection[int],
+        *,
+        without: Collection[Coordinate] = (),
     ) -> Mapping[int, Memory]:
+        keys, passed_over = list(content_keys), [c.text for c in without]
         async with self._pool.scoped(namespace) as connection:
-            rows = await connection.fetch(_SQL["by_content"], namespace, list(content_keys))
-        return {row["content_key"]: memory_of(row) for row in rows}
+            rows = await connection.fetch(_SQL["by_content"], namespace, keys, passed_over)
+        memories = await memories_of(rows)
+        return {row["content_key"]: memory for row, memory in zip(rows, memories, strict=True)}
 
     async def list(self, namespace: str, query: ListQuery, *, now: datetime) -> Page:
         after, behind = decode_cursor(query.cursor)
@@ -102,7 +116,7 @@ class PostgresStore:
                 terms.operands,
                 query.limit + 1,
             )
-        memories = tuple(map(memory_of, rows[: query.limit]))
+        memories = tuple(await memories_of(rows[: query.limit]))
         if len(rows) <= query.limit:
             return Page(memories=memories, next_cursor=None)
         last = memories[-1]
@@ -126,7 +140,7 @@ class PostgresStore:
         return await token(self._pool)
 
     def load(self, namespace: str, *, model_revision: str) -> AsyncIterator[Sequence[ViewRow]]:
-        return load(self._pool, namespace, model_revision)
+        return load(self._pool, namespace, model_revision, self._dim)
 
     async def samples(self, namespace: str, *, limit: int) -> tuple[Sequence[Sample], int]:
         return await samples(self._pool, namespace, limit)
@@ -134,7 +148,7 @@ class PostgresStore:
     async def changes(
         self, token: int, namespaces: Collection[str], *, model_revision: str
     ) -> Changes:
-        return await changes(self._pool, token, namespaces, model_revision)
+        return await changes(self._pool, token, namespaces, model_revision, self._dim)
 
     def payloads(self, namespace: str) -> AsyncIterator[Sequence[tuple[UUID, int, str]]]:
         return payloads(self._pool, namespace)

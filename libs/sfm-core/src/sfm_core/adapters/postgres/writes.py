@@ -1,6 +1,8 @@
 """The one write path: memories, vectors, events and the receipt in one transaction."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import Any, Final
 from uuid import UUID
@@ -15,6 +17,7 @@ from sfm_core.adapters.write_rules import (
     Held,
     broken_precondition,
     check_storable,
+    content_rules,
     in_waves,
     payload_text,
     refusal,
@@ -32,6 +35,7 @@ from sfm_core.model import (
     WriteOutcome,
     Written,
 )
+from sfm_core.offload import INLINE_ITEMS, off_loop
 
 type Connection = "asyncpg.pool.PoolConnectionProxy[Any]"
 
@@ -47,6 +51,24 @@ class _NothingDone(Exception):
         self.outcomes = outcomes
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Call:
+    """What one call wants, in the form the server takes: made before the transaction."""
+
+    namespace: str
+    writes: Sequence[Write]
+    values: Mapping[int, tuple[object, ...]]
+    """What `upsert` takes of each write that is one, $2 to $17, by the write's index."""
+    now: datetime | None
+
+
+def _call(namespace: str, writes: Sequence[Write], now: datetime | None = None) -> _Call:
+    """Raises `InvalidInput` for a value that no store can hold."""
+    check_storable(writes)
+    values = {i: _values(namespace, w) for i, w in enumerate(writes) if isinstance(w, Upsert)}
+    return _Call(namespace=namespace, writes=writes, values=values, now=now)
+
+
 async def apply_writes(
     pool: Pool,
     namespace: str,
@@ -54,20 +76,15 @@ async def apply_writes(
     *,
     receipt: Receipt | None,
     all_or_none: bool,
+    now: datetime | None,
 ) -> Applied:
     """`RecordStore.apply`.
 
     Costs five round trips for one store (begin, enter, upsert, log, commit), two more with a
-    receipt, one more where a lock must be held first (deletes, `If-Match`).
+    receipt, one more where a lock must be held first (deletes, `If-Match`, unique content).
     """
-    check_storable(writes)
-    body = partial(
-        _transaction,
-        namespace=namespace,
-        writes=writes,
-        receipt=receipt,
-        all_or_none=all_or_none,
-    )
+    call = await off_loop(lambda: _call(namespace, writes, now), when=len(writes) > INLINE_ITEMS)
+    body = partial(_transaction, call=call, receipt=receipt, all_or_none=all_or_none)
     try:
         return await pool.in_transaction(body)
     except _NothingDone as done:
@@ -75,21 +92,18 @@ async def apply_writes(
 
 
 async def _transaction(
-    connection: Connection,
-    *,
-    namespace: str,
-    writes: Sequence[Write],
-    receipt: Receipt | None,
-    all_or_none: bool,
+    connection: Connection, *, call: _Call, receipt: Receipt | None, all_or_none: bool
 ) -> Applied:
+    namespace, writes = call.namespace, call.writes
     xid = await _enter(connection, namespace, batch=len(writes) > 1)
     if receipt is not None:
         before = await receipts.claim(connection, namespace, receipt)
         if before is not None:
             return Applied(outcomes=before, replayed=True)
+    await _fence_content(connection, namespace, writes)
     found: dict[int, WriteOutcome] = {}
     for wave in in_waves(writes):
-        found |= await _run_wave(connection, namespace, xid, wave)
+        found |= await _run_wave(connection, call, xid, wave)
     outcomes = tuple(found[index] for index in range(len(writes)))
     done = [outcome for outcome in outcomes if isinstance(outcome, Written)]
     if all_or_none and len(done) < len(outcomes):
@@ -111,32 +125,47 @@ async def _enter(connection: Connection, namespace: str, *, batch: bool) -> int:
     raise Unavailable("the namespace is being erased")
 
 
+async def _fence_content(connection: Connection, namespace: str, writes: Sequence[Write]) -> None:
+    """Hold off others who remember the same content, until the transaction ends."""
+    keys, _ = content_rules(writes)
+    if keys and len(writes) > 1:
+        await connection.execute(_SQL["fence_contents"], namespace)
+    elif keys:
+        await connection.execute(_SQL["fence_content"], namespace, *keys.values())
+
+
 async def _run_wave(
-    connection: Connection, namespace: str, xid: int, wave: Sequence[tuple[int, Write]]
+    connection: Connection, call: _Call, xid: int, wave: Sequence[tuple[int, Write]]
 ) -> dict[int, WriteOutcome]:
     """Writes to distinct coordinates: hold what must be looked at, decide, write, log."""
     looked_at = [write.coordinate.text for _, write in wave if _needs_hold(write)]
     held: Mapping[str, Mapping[str, Any]] = {}
     if looked_at:
-        rows = await connection.fetch(_SQL["hold"], namespace, looked_at)
+        rows = await connection.fetch(_SQL["hold"], call.namespace, looked_at)
         held = {row["coord"]: row for row in rows}
-    decided = {index: _decided(write, held.get(write.coordinate.text)) for index, write in wave}
-    open_writes = [write for index, write in wave if decided[index] is None]
-    written = await _write(connection, namespace, xid, open_writes)
+    decided = {
+        index: _decided(write, held.get(write.coordinate.text), call.now) for index, write in wave
+    }
+    open_writes = [(index, write) for index, write in wave if decided[index] is None]
+    written = await _write(connection, call, xid, open_writes)
     return {
         index: decided[index]
         or written.get(write.coordinate.text)
-        or broken_precondition(write)  # of `If-None-Match`: the insert found a live memory
+        or broken_precondition(write)  # the insert found a live memory there, or its like
         for index, write in wave
     }
 
 
-def _decided(write: Write, row: Mapping[str, Any] | None) -> WriteOutcome | None:
+def _decided(
+    write: Write, row: Mapping[str, Any] | None, now: datetime | None
+) -> WriteOutcome | None:
     """The outcome of a write that changes nothing; None: it has to be made."""
     if not _needs_hold(write):
         return None
-    held = None if row is None else Held(version=row["version"], live=not row["deleted"])
-    refused = refusal(write, held)
+    held = None
+    if row is not None:
+        held = Held(row["version"], live=not row["deleted"], expires_at=row["expires_at"])
+    refused = refusal(write, held, now)
     if refused is not None or row is None:
         return refused
     idle = isinstance(write, Keep) or (isinstance(write, Delete) and row["deleted"])
@@ -144,16 +173,25 @@ def _decided(write: Write, row: Mapping[str, Any] | None) -> WriteOutcome | None
 
 
 async def _write(
-    connection: Connection, namespace: str, xid: int, writes: Sequence[Write]
+    connection: Connection, call: _Call, xid: int, writes: Sequence[tuple[int, Write]]
 ) -> dict[str, Written]:
     """What was changed, by coordinate; in the order of the writes, upserts first."""
-    upserts = [write for write in writes if isinstance(write, Upsert)]
-    burials = [write.coordinate.text for write in writes if isinstance(write, Delete)]
+    namespace = call.namespace
+    upserts = {index: write for index, write in writes if isinstance(write, Upsert)}
+    burials = [write.coordinate.text for _, write in writes if isinstance(write, Delete)]
     rows: list[Mapping[str, Any]] = []
     if upserts:
-        columns = _columns(namespace, upserts)
+        columns = zip(*(call.values[index] for index in upserts), strict=True)
+        unique, passed_over = content_rules(list(upserts.values()))
         rows += await connection.fetch(
-            _SQL["upsert"], namespace, *columns, xid, _only_absent(upserts)
+            _SQL["upsert"],
+            namespace,
+            *map(list, columns),
+            xid,
+            _only_absent(upserts.values()),
+            call.now,
+            [coordinate.text for coordinate in unique],
+            [coordinate.text for coordinate in passed_over],
         )
     if burials:
         rows += await connection.fetch(_SQL["bury"], namespace, burials, xid)
@@ -176,30 +214,27 @@ def _only_absent(upserts: Iterable[Upsert]) -> list[str]:
     return [u.coordinate.text for u in upserts if u.precondition and u.precondition.absent]
 
 
-def _columns(namespace: str, upserts: Iterable[Upsert]) -> list[list[object]]:
-    """The arrays `upsert` takes, $2 to $17."""
-    rows = [
-        (
-            u.coordinate.text,
-            memory_id(namespace, u.coordinate),
-            u.draft.kind.value,
-            payload_text(u.draft.payload),
-            u.text,
-            u.draft.text is not None,
-            u.draft.importance,
-            tags_json(u.draft.tags),
-            u.draft.session,
-            u.draft.source,
-            u.draft.occurred_at,
-            u.draft.expires_at,
-            u.draft.pinned,
-            u.content_key,
-            u.model_revision,
-            vector_bytes(u.vector),
-        )
-        for u in upserts
-    ]
-    return [list(column) for column in zip(*rows, strict=True)]
+def _values(namespace: str, upsert: Upsert) -> tuple[object, ...]:
+    """What `upsert` takes of one memory, $2 to $17."""
+    draft = upsert.draft
+    return (
+        upsert.coordinate.text,
+        memory_id(namespace, upsert.coordinate),
+        draft.kind.value,
+        payload_text(draft.payload),
+        upsert.text,
+        draft.text is not None,
+        draft.importance,
+        tags_json(draft.tags),
+        draft.session,
+        draft.source,
+        draft.occurred_at,
+        draft.expires_at,
+        draft.pinned,
+        upsert.content_key,
+        upsert.model_revision,
+        vector_bytes(upsert.vector),
+    )
 
 
 def _written(row: Mapping[str, Any], *, changed: bool = True) -> Written:

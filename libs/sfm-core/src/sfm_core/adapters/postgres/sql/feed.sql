@@ -21,6 +21,17 @@ WHERE m.namespace = $1 AND m.coord > $3 AND m.deleted_at IS NULL
 ORDER BY m.coord
 LIMIT $4;
 
+-- rows_of --
+-- Memories and tombstones by id, with their vectors of one model revision.
+SELECT m.namespace, m.id, m.coord, m.version, m.position, m.deleted_at IS NOT NULL AS deleted,
+       m.kind, m.payload, m.text,
+       m.source, m.session, m.tags, m.importance, m.occurred_at, m.created_at, m.updated_at,
+       m.expires_at, m.pinned, v.vector
+FROM memories AS m
+LEFT JOIN memory_vectors AS v
+    ON v.namespace = m.namespace AND v.id = m.id AND v.model_revision = $2 AND v.version = m.version
+WHERE m.namespace = $1 AND m.id = ANY($3::uuid[]);
+
 -- payloads --
 -- Payloads of live memories, by coordinate, behind $2.
 SELECT coord, id, version, payload

@@ -29,12 +29,13 @@ WHERE namespace = $1 AND id = ANY($2::uuid[]) AND deleted_at IS NULL;
 SELECT version FROM memories WHERE namespace = $1 AND coord = $2;
 
 -- by_content --
--- The oldest live memory with each of these content keys.
+-- The oldest live memory with each of these content keys, those at $3 passed over.
 SELECT DISTINCT ON (content_key)
        content_key, namespace, coord, id, version, position, kind, payload, text, text_given,
        importance, tags, session, source, occurred_at, expires_at, pinned, created_at, updated_at
 FROM memories
 WHERE namespace = $1 AND content_key = ANY($2::bigint[]) AND deleted_at IS NULL
+    AND coord <> ALL($3::text[])
 ORDER BY content_key, created_at, id;
 
 -- list --

@@ -28,17 +28,29 @@ SELECT fingerprint, outcomes FROM idempotency_keys WHERE namespace = $1 AND key 
 -- Write down what the request did.
 UPDATE idempotency_keys SET outcomes = $3::json WHERE namespace = $1 AND key = $2;
 
+-- fence_content --
+-- Those who remember one content take turns, and all such writes with batches: locks come after the
+-- namespace's and the receipt's and before any row's, so that no two can wait for each other.
+SELECT pg_advisory_xact_lock_shared(hashtextextended($1, -1)),
+       pg_advisory_xact_lock(hashtextextended($1, $2::bigint));
+
+-- fence_contents --
+-- The same for a batch: one lock instead of a thousand, of which the server has only so many.
+SELECT pg_advisory_xact_lock(hashtextextended($1, -1));
+
 -- hold --
 -- Lock memories and tombstones and tell their state.
-SELECT coord, id, version, position, event_type, updated_at, created_at, deleted_at IS NOT NULL AS deleted
+SELECT coord, id, version, position, event_type, updated_at, created_at, expires_at,
+       deleted_at IS NOT NULL AS deleted
 FROM memories
 WHERE namespace = $1 AND coord = ANY($2::text[])
 FOR UPDATE;
 
 -- upsert --
 -- Store memories with their vectors, in the given order, each coordinate at most once. A position
--- is drawn under the row's lock, so that positions follow versions. Those of $19 only where no
--- memory lives; rows that are not given back were not written.
+-- is drawn under the row's lock, so that positions follow versions. What has expired by $20 counts
+-- as deleted. Those of $19 only where no memory lives; those of $21 only if none elsewhere, but at
+-- $22, has the same content key. Rows that are not given back were not written.
 WITH given AS MATERIALIZED (
     SELECT g.*, now() + (g.n - 1) * interval '1 microsecond' AS at
     FROM unnest(
@@ -63,6 +75,11 @@ WITH given AS MATERIALIZED (
         g.occurred_at, g.expires_at, g.pinned, g.content_key,
         1, nextval('memory_log'), 'created', g.at, g.at, $18::bigint
     FROM given AS g
+    WHERE g.coord <> ALL($21::text[]) OR NOT EXISTS (
+        SELECT FROM memories AS m
+        WHERE m.namespace = $1 AND m.content_key = g.content_key AND m.deleted_at IS NULL
+            AND m.coord <> g.coord AND m.coord <> ALL($22::text[])
+    )
     ORDER BY g.n
     ON CONFLICT (namespace, coord) DO UPDATE SET
         kind = excluded.kind, payload = excluded.payload, text = excluded.text,
@@ -72,15 +89,19 @@ WITH given AS MATERIALIZED (
         content_key = excluded.content_key,
         version = memories.version + 1,
         position = nextval('memory_log'),
-        event_type = CASE WHEN memories.deleted_at IS NULL THEN 'updated' ELSE 'created' END,
+        event_type = CASE
+            WHEN memories.deleted_at IS NOT NULL OR memories.expires_at <= $20::timestamptz
+            THEN 'created' ELSE 'updated'
+        END,
         created_at = CASE
-            WHEN memories.deleted_at IS NULL THEN memories.created_at
-            ELSE greatest(excluded.updated_at, memories.updated_at)
+            WHEN memories.deleted_at IS NOT NULL OR memories.expires_at <= $20::timestamptz
+            THEN greatest(excluded.updated_at, memories.updated_at) ELSE memories.created_at
         END,
         updated_at = greatest(excluded.updated_at, memories.updated_at),
         deleted_at = NULL,
         xid = excluded.xid
-    WHERE memories.deleted_at IS NOT NULL OR memories.coord <> ALL($19::text[])
+    WHERE memories.deleted_at IS NOT NULL OR memories.expires_at <= $20::timestamptz
+        OR memories.coord <> ALL($19::text[])
     RETURNING coord, id, version, position, event_type, updated_at, created_at
 ), embedded AS (
     INSERT INTO memory_vectors (namespace, id, model_revision, version, vector, xid)
