@@ -10,6 +10,7 @@ import pytest
 
 from sfm_core.adapters.postgres.pool import open_pool
 from sfm_core.adapters.postgres.queries import load_queries
+from sfm_core.adapters.postgres.rows import vector_bytes
 from sfm_core.adapters.postgres.store import PostgresStore
 from sfm_core.adapters.postgres.writes import _call, _run_wave
 from sfm_core.testing.writes import REVISION, a_vector, an_upsert, at, written
@@ -119,7 +120,7 @@ async def test_a_vector_that_came_later_is_a_change(store: PostgresStore) -> Non
             "INSERT INTO memory_vectors (namespace, id, model_revision, version, vector, xid)"
             " VALUES ('a', $1, 'new', 1, $2, pg_current_xact_id()::text::bigint)",
             done.id,
-            bytes(16),
+            vector_bytes(a_vector()),
         )
     changes = await store.changes(token, ["a"], model_revision="new")
     assert [row.id for row in changes.rows] == [done.id]
