@@ -186,3 +186,19 @@ def test_exact_scores_cross_the_chunk_border_unchanged_and_stay_within_1() -> No
     scores = slab.snapshot().exact(np.arange(9000), query)
     assert np.unique(scores).size == 1
     assert scores[0] <= 1.0
+
+
+@given(st.integers(0, 2**32), st.sampled_from([0.02, 0.3, 0.6]), st.booleans())
+def test_exact_scores_among_copies_are_those_of_each_row_alone(
+    seed: int, other: float, alike: bool
+) -> None:
+    rng, source = np.random.default_rng(seed), units(20, 5)
+    if alike:  # in the first number, but not beyond
+        source = np.tile(source[0], (20, 1))
+        source[:, 1:] *= np.where(rng.random((20, 4)) < 0.5, np.float32(-1), np.float32(1))
+    which = np.where(rng.random(300) < other, rng.integers(0, 20, 300), 7)
+    slab, query = Slab(5), units(1, 5, seed=5)[0]
+    slab.append(source[which])
+    snapshot = slab.snapshot()
+    alone = [snapshot.exact(np.array([row]), query)[0] for row in range(300)]
+    assert snapshot.exact(np.arange(300), query).tolist() == alone
