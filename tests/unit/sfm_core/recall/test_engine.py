@@ -404,3 +404,14 @@ async def test_rows_that_come_while_a_view_loads_are_not_lost() -> None:
             await world.remember.delete("acme", Coordinate.of([1]))
             go_on.set()
         assert shown(results[0]) == [2]
+
+
+async def test_the_configuration_in_the_explanation_names_the_language() -> None:
+    configs = set()
+    for language in ("english", "german"):
+        async with a_world(policy=replace(POLICY, language=language)) as world:
+            await world.put(1, "tea")
+            [hit] = (await world.ask("tea", explain=True)).hits
+            assert hit.explanation is not None
+            configs.add(hit.explanation.config)
+    assert len(configs) == 2

@@ -2,7 +2,7 @@
 
 import logging
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -17,7 +17,7 @@ from sfm_core.errors import SfmError, Unavailable
 from sfm_core.importance import RESERVOIR
 from sfm_core.lexical.analysis import Analyzer
 from sfm_core.model import Changes, EmbedderInfo, Sample, ViewRow
-from sfm_core.owned import owned_tasks
+from sfm_core.owned import OwnedJobs, owned_tasks
 from sfm_core.ports import ChangeFeed, Clock, NoTelemetry, Telemetry
 from sfm_core.recall.view import Snapshot, View
 
@@ -85,6 +85,7 @@ class Views:
         telemetry: Telemetry,
     ) -> None:
         self._tasks = tasks
+        self._jobs = OwnedJobs(tasks)
         self._feed = feed
         self._embedder = embedder
         self._analyzer = analyzer
@@ -214,28 +215,7 @@ class Views:
         """Take in what this process has just committed; nothing when the view is not in use."""
         entry = self._entries.get(namespace)
         if entry is not None:
-            await self.run(partial(self._apply, namespace, entry, rows, samples))
-
-    async def run(self, job: Callable[[], Awaitable[object]]) -> None:
-        """Run a job in a task of the registry and wait for it; it goes on if the caller ends.
-
-        What the job raises is raised here, and nowhere when the caller is gone.
-        """
-        done = anyio.Event()
-        failures: list[Exception] = []
-
-        async def work() -> None:
-            try:
-                await job()
-            except Exception as error:  # noqa: BLE001 - handed to the waiting caller
-                failures.append(error)
-            finally:
-                done.set()
-
-        self._tasks.start_soon(work)
-        await done.wait()
-        if failures:
-            raise failures[0]
+            await self._jobs.run(partial(self._apply, namespace, entry, rows, samples))
 
     async def drop(self, namespace: str) -> None:
         """Forget a view; the next recall builds it anew from the store."""
