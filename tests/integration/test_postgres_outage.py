@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import anyio
 import anyio.lowlevel
@@ -200,3 +201,17 @@ async def test_a_cancelled_call_gives_its_connection_back_clean(fresh_database: 
         assert len(versions) == 1
         rows = [row async for page in store.load("a", model_revision=REVISION) for row in page]
         assert len(rows) == 2
+
+
+async def test_a_server_that_became_read_only_is_an_outage_for_writes_alone(
+    fresh_database: str,
+) -> None:
+    async with open_pool(fresh_database, size=2) as pool:
+        await PostgresStore(pool).apply("a", [an_upsert("1")])
+    name = urlsplit(fresh_database).path.lstrip("/")
+    await run(fresh_database, f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
+    async with open_pool(fresh_database, size=2) as pool:  # as after a failover to a standby
+        store = PostgresStore(pool)
+        with pytest.raises(Unavailable):
+            await store.apply("a", [an_upsert("1")])
+        assert set(await store.get("a", [at("1")])) == {at("1")}

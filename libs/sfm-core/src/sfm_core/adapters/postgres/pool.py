@@ -1,7 +1,7 @@
 """Connections: bounded, scoped to a namespace, with the driver's errors translated."""
 
 import secrets
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final
 
@@ -24,45 +24,60 @@ _SETTINGS: Final = {
     "jit": "off",
     "idle_in_transaction_session_timeout": "30000",
 }
-_LOST: Final = (
-    asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.InsufficientResourcesError,
-    asyncpg.exceptions.IdleInTransactionSessionTimeoutError,
-    OSError,
-    TimeoutError,
-)
-_REFUSED: Final = (asyncpg.DataError, asyncpg.CheckViolationError, UnicodeEncodeError)
 _AGAIN: Final = (
     asyncpg.SerializationError,
     asyncpg.DeadlockDetectedError,
     asyncpg.InvalidCachedStatementError,
 )
+_LOST: Final = (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
+_NO_ANSWER: Final = "the record store does not answer"
+_BUSY: Final = "the record store is busy with the same memories"
+_NO_VALUE: Final = "the store cannot hold this value"
+_REFUSED: Final = "PostgreSQL refuses the credentials"
+_OTHER_SCHEMA: Final = "the database's schema is not this version's: run `soma migrate`"
+_BY_STATE: Final[Mapping[str, tuple[type[SfmError], str]]] = {
+    "08": (Unavailable, _NO_ANSWER),
+    "22": (InvalidInput, _NO_VALUE),
+    "23514": (InvalidInput, _NO_VALUE),
+    "25": (Unavailable, _NO_ANSWER),  # read-only after a failover; an idle transaction ended
+    "28": (Misconfigured, _REFUSED),
+    "3D": (Misconfigured, "the database does not exist"),
+    "40": (Unavailable, _BUSY),
+    "42": (Misconfigured, _OTHER_SCHEMA),
+    "42501": (Misconfigured, "the database role lacks a privilege"),
+    "42P01": (Misconfigured, "the database has no schema yet: run `soma migrate`"),
+    "53": (Unavailable, _NO_ANSWER),
+    "54": (InvalidInput, _NO_VALUE),
+    "55": (Unavailable, _BUSY),
+    "57": (Unavailable, _NO_ANSWER),
+    "58": (Unavailable, _NO_ANSWER),
+    "XX": (Corrupt, "the record store reports damage"),
+}
+"""By SQLSTATE, else by its class: PostgreSQL's appendix A."""
+_OTHERWISE: Final = (Misconfigured, "the database does not do what this version asks of it")
 
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Turn what the driver raises into the core's errors, the most specific first."""
+    """Turn whatever the driver raises into the core's errors, by what the server said."""
     try:
         yield
-    except SfmError:
-        raise
-    except (asyncpg.InvalidPasswordError, asyncpg.InvalidAuthorizationSpecificationError) as error:
-        raise Misconfigured("PostgreSQL refuses the credentials") from error
-    except asyncpg.InvalidCatalogNameError as error:
-        raise Misconfigured("the database does not exist") from error
-    except asyncpg.UndefinedTableError as error:
-        raise Misconfigured("the database has no schema yet: run `soma migrate`") from error
-    except _REFUSED as error:
-        raise InvalidInput("the store cannot hold this value") from error
-    except _AGAIN as error:
-        raise Unavailable("the record store is busy with the same memories") from error
-    except asyncpg.DataCorruptedError as error:
-        raise Corrupt("the record store reports damage") from error
+    except asyncpg.PostgresError as error:
+        raise _meaning(error) from error
+    except UnicodeEncodeError as error:
+        raise InvalidInput(_NO_VALUE) from error
     except _LOST as error:
-        raise Unavailable("the record store does not answer") from error
+        raise Unavailable(_NO_ANSWER) from error
+
+
+def _meaning(error: asyncpg.PostgresError) -> SfmError:
+    if isinstance(error, asyncpg.InvalidCachedStatementError):
+        return Unavailable(_BUSY)
+    state = error.sqlstate or ""
+    kind, detail = _BY_STATE.get(state) or _BY_STATE.get(state[:2]) or _OTHERWISE
+    if issubclass(kind, InvalidInput):
+        return kind(detail)
+    return kind(detail, sqlstate=state)
 
 
 class Pool:
