@@ -1,5 +1,6 @@
 """The event loop stays free while the whole product works: embedding, scanning, JSON, loading."""
 
+import gc
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -9,7 +10,9 @@ import httpx
 import pytest
 
 from sfm_api.app import create_app
+from sfm_core.coordinates import Coordinate
 from sfm_core.factory import open_runtime
+from sfm_core.model import ListQuery, MemoryDraft, Stored, StoreItem
 from sfm_core.runtime.api_settings import ApiSettings
 from sfm_core.runtime.core_settings import CoreSettings
 from sfm_core.runtime.secret import Secret
@@ -93,3 +96,35 @@ async def test_the_loop_comes_round_within_50_ms_under_load(fresh_database: str)
         if heartbeat.worst_s <= ALLOWED_S:
             return
     pytest.fail(f"worst gaps of the event loop: {[round(1000 * s) for s in worst]} ms")
+
+
+def great_drafts(number: int) -> list[StoreItem]:
+    """10 MiB of memories: half of them with a place, half without."""
+    payload = {f"field{j}": [f"value {k}" for k in range(10)] for j in range(80)}
+    return [
+        StoreItem(
+            coordinate=Coordinate.of([number, i]) if i % 2 else None,
+            draft=MemoryDraft(payload={"n": [number, i], **payload}, text=f"tea {i}"),
+        )
+        for i in range(1000)
+    ]
+
+
+async def test_a_great_batch_and_a_page_of_it_leave_the_loop_free(fresh_database: str) -> None:
+    core = CoreSettings(postgres_url=Secret(fresh_database), embedder="hash")
+    worst: dict[str, list[float]] = {"batch": [], "page": []}
+    async with open_runtime(core) as runtime:
+        for attempt in range(ATTEMPTS):
+            items = great_drafts(attempt)
+            gc.collect()  # of what the test itself has made
+            async with responsive_loop(within_s=60.0) as heartbeat:
+                stored = await runtime.remember.store_many("great", items)
+            assert all(isinstance(result, Stored) for result in stored.results)
+            worst["batch"].append(heartbeat.worst_s)
+            gc.collect()
+            async with responsive_loop(within_s=60.0) as heartbeat:
+                page = await runtime.remember.list("great", ListQuery(limit=1000))
+            assert len(page.memories) == 1000
+            worst["page"].append(heartbeat.worst_s)
+    best = {name: min(gaps) for name, gaps in worst.items()}
+    assert max(best.values()) <= ALLOWED_S, best
