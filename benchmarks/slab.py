@@ -205,7 +205,8 @@ def contestants(vectors: F32, snapshot: SlabSnapshot) -> dict[str, Method]:
 
     def usearch_exact(queries: F32) -> I64:
         matches = search(vectors, queries, K, "ip", exact=True, threads=THREADS)
-        return np.atleast_2d(matches.keys).astype(np.int64)
+        found: I64 = np.atleast_2d(matches.keys).astype(np.int64)
+        return found
 
     def read(_: F32) -> None:
         list(pool.map(np.max, halves))
