@@ -153,6 +153,16 @@ async def test_writes_count_for_the_budget_too() -> None:
         assert world.engine.views.totals()[2] == world.engine.views.loaded()["two"].nbytes
 
 
+async def test_columns_of_a_filter_count_for_the_budget_too() -> None:
+    async with a_world() as world:
+        await fill(world, "acme")
+        await world.ask("tea", "acme")
+        before = world.engine.views.totals()[2]
+        await world.ask("tea", "acme", filter=Term("note", Op.EXISTS, True))
+        assert world.engine.views.totals()[2] == world.engine.views.loaded()["acme"].nbytes
+        assert world.engine.views.totals()[2] > before
+
+
 async def test_unknown_namespaces_do_not_push_out_a_real_one() -> None:
     async with a_world(policy=replace(POLICY, budget_bytes=400_000)) as world:
         await fill(world, "acme")

@@ -104,7 +104,7 @@ class RecallEngine:
             yield cls(
                 views=views,
                 scans=Scans(tasks, threads=policy.threads, telemetry=telemetry),
-                payloads=PayloadColumns(tasks, feed=feed),
+                payloads=PayloadColumns(tasks, feed=feed, grown=views.recount),
                 feed=feed,
                 records=records,
                 embedder=embedder,

@@ -1,7 +1,7 @@
 """Columns for the payload paths that filters ask for: made in the background, once for all."""
 
 import logging
-from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import islice
@@ -47,9 +47,16 @@ class PayloadColumns:
     changed since is its newer payload: that row is about to be replaced.
     """
 
-    def __init__(self, tasks: anyio.abc.TaskGroup, *, feed: ChangeFeed) -> None:
+    def __init__(
+        self,
+        tasks: anyio.abc.TaskGroup,
+        *,
+        feed: ChangeFeed,
+        grown: Callable[[str, Entry], None],
+    ) -> None:
         self._tasks = tasks
         self._feed = feed
+        self._grown = grown
         self._readings: dict[Entry, list[_Reading]] = {}
 
     @asynccontextmanager
@@ -123,6 +130,7 @@ class PayloadColumns:
             async for batch in self._feed.payloads(namespace):
                 await anyio.to_thread.run_sync(found.add, batch)
             await _filled(entry, found)
+            self._grown(namespace, entry)
         finally:
             with anyio.CancelScope(shield=True):
                 async with entry.lock:  # a compaction under way would keep the draft

@@ -271,11 +271,15 @@ class Views:
             if self._entries.get(namespace) is entry:
                 await self.drop(namespace)
             raise
+        self.recount(namespace, entry)
+        return news
+
+    def recount(self, namespace: str, entry: Entry) -> None:
+        """Count anew what a view holds, and keep to the budget."""
         if self._entries.get(namespace) is entry:
             self._held += entry.view.nbytes - entry.nbytes
             entry.nbytes = entry.view.nbytes
             self._keep_to_budget()
-        return news
 
     async def _follow(self) -> None:
         while True:
@@ -326,11 +330,11 @@ class Views:
         by_namespace: dict[str, list[ViewRow]] = {}
         for row in changes.rows:
             by_namespace.setdefault(row.namespace, []).append(row)
-        for namespace in {*by_namespace, *changes.samples, *changes.positions}:
-            entry = polled[namespace]
+        for namespace, entry in polled.items():
             rows = by_namespace.get(namespace, [])
+            samples = changes.samples.get(namespace, ())
             try:
-                news = await self._apply(namespace, entry, rows, changes.samples.get(namespace, ()))
+                news = await self._apply(namespace, entry, rows, samples) if rows or samples else 0
             except Exception:  # noqa: BLE001 - one namespace's fault: its next recall tells
                 _LOG.exception("view.failed", extra={"rows": len(rows)})
                 continue
