@@ -1,51 +1,21 @@
-"""What the use-cases ask of the outside world, with the guarantees they rest on.
+"""The truth."""
 
-Implementations do not inherit from these; the wiring's type check proves that they fit, and
-`sfm_core.testing.contracts` proves that they keep the promises.
-"""
-
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
 from sfm_core.coordinates import Coordinate
 from sfm_core.model import (
-    F32,
     Applied,
-    Changes,
-    EmbedderInfo,
     ListQuery,
     Memory,
     Page,
     Receipt,
-    Sample,
     StoreStats,
     ViewRow,
     Write,
 )
-
-
-class Clock(Protocol):
-    def now(self) -> datetime:
-        """The time, timezone-aware UTC."""
-        ...
-
-
-class Embedder(Protocol):
-    @property
-    def info(self) -> EmbedderInfo: ...
-
-    async def embed(self, texts: Sequence[str]) -> F32:
-        """One row per text, shape (n, dim), float32, each of L2 norm 1.
-
-        The same text gives bit-equal rows, alone or among others, in every process with the
-        same `model_revision` on the same machine. Runs off the event loop. Empty text is fine.
-
-        Raises:
-            Unavailable: the queue is full, or the embedder is closed.
-        """
-        ...
 
 
 class RecordStore(Protocol):
@@ -152,85 +122,3 @@ class RecordStore(Protocol):
             Unavailable: it does not.
         """
         ...
-
-
-class ChangeFeed(Protocol):
-    """How a process keeps its views in step with the truth, by state and not by message.
-
-    A stored vector that is none (damaged bytes, another length, not of norm 1) is left out and
-    logged, so that one bad row does not take its namespace away: its memory is still found by
-    its words, and comes back whole when it is stored again.
-    """
-
-    async def token(self) -> int:
-        """A token such that `changes(token)` gives at least all that commits after this call."""
-        ...
-
-    def load(self, namespace: str, *, model_revision: str) -> AsyncIterator[Sequence[ViewRow]]:
-        """Every live memory of a namespace, in batches, in no promised order.
-
-        Take `token()` before the first batch: what commits while loading is in the changes.
-        """
-        ...
-
-    async def samples(self, namespace: str, *, limit: int) -> tuple[Sequence[Sample], int]:
-        """The last `limit` importances of the namespace's log by position, and its position."""
-        ...
-
-    async def changes(
-        self, token: int, namespaces: Collection[str], *, model_revision: str
-    ) -> Changes:
-        """Rows (tombstones too) of these namespaces changed since the token was taken.
-
-        Never misses a change that was committed before the call; may repeat some.
-        """
-        ...
-
-    def payloads(self, namespace: str) -> AsyncIterator[Sequence[tuple[UUID, int, str]]]:
-        """(id, version, payload as JSON text) of every live memory, in batches."""
-        ...
-
-
-class Applier(Protocol):
-    """Where committed writes go first: the views of this process."""
-
-    async def apply(
-        self, namespace: str, rows: Sequence[ViewRow], samples: Sequence[Sample]
-    ) -> None:
-        """Take over rows (tombstones too) and importances that were just committed.
-
-        Rows may come out of order and more than once: the higher version wins.
-        """
-        ...
-
-
-class Jobs(Protocol):
-    """Where work is done that must end once it has begun."""
-
-    async def run[T](self, job: Callable[[], Awaitable[T]]) -> T:
-        """What the job gives or raises; it runs to its end whatever becomes of the caller.
-
-        Raises:
-            Unavailable: the process is stopping, nothing was begun.
-        """
-        ...
-
-
-class Telemetry(Protocol):
-    """Where the use-cases say how long things took; they know no metrics library."""
-
-    def observe(self, name: str, value: float, **labels: str) -> None:
-        """Record one value, e.g. `observe("recall_stage_seconds", 0.003, stage="scan")`."""
-        ...
-
-    def count(self, name: str, amount: float = 1.0, **labels: str) -> None: ...
-
-
-class NoTelemetry:
-    """Records nothing."""
-
-    def observe(self, name: str, value: float, **labels: str) -> None:
-        del name, value, labels
-
-    def count(self, name: str, amount: float = 1.0, **labels: str) -> None:
-        del name, amount, labels

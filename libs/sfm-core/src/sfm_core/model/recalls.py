@@ -1,0 +1,103 @@
+"""Questions, and their explained answers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from sfm_core.filters import Filter
+from sfm_core.model.memories import Kind, Memory
+
+
+class Mode(StrEnum):
+    HYBRID = "hybrid"
+    VECTOR = "vector"
+    KEYWORD = "keyword"
+
+
+class Leg(StrEnum):
+    """A way to find candidates; also the names in `degraded` (with `slab`)."""
+
+    VECTOR = "vector"
+    KEYWORD = "keyword"
+    GRAPH = "graph"
+    RECENCY = "recency"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Box:
+    """Inclusive coordinate box; only memories with as many axes are inside."""
+
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weights:
+    """Weights of the hybrid score; normalised to sum to 1 before use. Each finite and >= 0."""
+
+    vector: float
+    keyword: float
+    context: float
+    recency: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecallQuery:
+    query: str
+    top_k: int = 5
+    mode: Mode = Mode.HYBRID
+    kind: Kind | None = None
+    filter: Filter | None = None
+    since: datetime | None = None
+    """Inclusive bound on `happened_at`."""
+    until: datetime | None = None
+    """Exclusive bound on `happened_at`."""
+    box: Box | None = None
+    min_score: float | None = None
+    min_similarity: float | None = None
+    min_position: int | None = None
+    now: datetime | None = None
+    """Time that recency and expiry are reckoned from; None: the clock's."""
+    weights: Weights | None = None
+    explain: bool = False
+    include_payload: bool = True
+    include_text: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """Why a hit has its score: `sum(parts.values()) == score`, exactly, in this order."""
+
+    parts: Mapping[str, float]
+    """Contribution of each leg, importance factor and weight included."""
+    values: Mapping[str, float]
+    """Each leg's scaled score in [0, 1], before weight and factor."""
+    weights: Mapping[str, float]
+    """The normalised weights in use."""
+    factor: float
+    """`1 - beta + beta * importance_norm`."""
+    importance_norm: float
+    importance_method: str
+    cosine: float | None
+    """Raw cosine in [-1, 1]; None when the vector leg did not take part."""
+    bm25: float | None
+    config: str
+    """Hash of the configuration: weights, constants, model revision."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hit:
+    memory: Memory
+    score: float
+    importance_norm: float
+    explanation: Explanation | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecallResult:
+    hits: tuple[Hit, ...]
+    position: int
+    """Log position the answer is of: every event up to it was seen."""
+    took_ms: float
+    degraded: tuple[str, ...] = ()

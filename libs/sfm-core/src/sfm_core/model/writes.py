@@ -1,0 +1,143 @@
+"""What is asked of the store, and what became of it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sfm_core.coordinates import Coordinate
+from sfm_core.errors import Fault, SfmError
+from sfm_core.model.memories import MemoryDraft
+from sfm_core.model.values import F32
+
+
+class EventType(StrEnum):
+    CREATED = "created"
+    UPDATED = "updated"
+    DELETED = "deleted"
+    RESTORED = "restored"
+    LINKED = "linked"
+    UNLINKED = "unlinked"
+    DECAYED = "decayed"
+    EXPIRED = "expired"
+    ERASED = "erased"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Precondition:
+    """What must hold of the stored memory for a write to happen; checked under its row lock."""
+
+    version: int | None = None
+    """`If-Match`: the live memory has exactly this version."""
+    absent: bool = False
+    """`If-None-Match: *`: no live memory is there."""
+    alone_but_at: frozenset[Coordinate] | None = None
+    """No live memory with the same content key is anywhere else, but at these coordinates; of
+    writes at once that ask for it, one is the first. None: not asked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upsert:
+    coordinate: Coordinate
+    draft: MemoryDraft
+    text: str
+    vector: F32
+    """Shape (dim,), L2 norm 1."""
+    model_revision: str
+    content_key: int
+    """Hash of kind, payload and occurred_at (`sfm_core.remember.content_key`), below 2**48."""
+    precondition: Precondition | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delete:
+    coordinate: Coordinate
+    precondition: Precondition | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keep:
+    """Change nothing; the outcome tells what lives there, so that a receipt can stand for it."""
+
+    coordinate: Coordinate
+    precondition: Precondition | None = None
+
+
+type Write = Upsert | Delete | Keep
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """One write that took effect (or, for `changed=False`, found nothing left to do)."""
+
+    coordinate: Coordinate
+    id: UUID
+    version: int
+    position: int
+    event_id: UUID
+    type: EventType
+    at: datetime
+    """Time of the transaction: `updated_at` of the row."""
+    created_at: datetime
+    changed: bool = True
+    """False: an idempotent delete of what was already deleted, or a `Keep`."""
+    replayed: bool = False
+    """Set by the use-cases: a receipt's first outcome, nothing was written now."""
+
+    @property
+    def created(self) -> bool:
+        return self.type is EventType.CREATED
+
+
+type WriteOutcome = Written | SfmError
+"""`PreconditionFailed` or `NotFound` (delete of what was never stored), per write."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """An idempotency key with the fingerprint of the request that brought it."""
+
+    key: str
+    fingerprint: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Applied:
+    outcomes: tuple[WriteOutcome, ...]
+    """In the order of the writes."""
+    replayed: bool = False
+    """True: nothing was written now; the outcomes are those of the first time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """The answer to a store or remember."""
+
+    coordinate: Coordinate
+    id: UUID
+    version: int
+    position: int
+    event_id: UUID
+    created: bool
+    deduplicated: bool = False
+    replayed: bool = False
+    indexed: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchStored:
+    """The answer to a batch: one result or error per item, in order."""
+
+    results: tuple[Stored | SfmError, ...]
+    position: int
+    """The highest position written, 0 when nothing was."""
+    replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreItem:
+    """One item of a batch: a decoded draft, or the faults its decoding found."""
+
+    coordinate: Coordinate | None = None
+    draft: MemoryDraft | None = None
+    faults: tuple[Fault, ...] = ()

@@ -1,0 +1,21 @@
+"""What the use-cases ask of the outside world, with the guarantees they rest on.
+
+Implementations do not inherit from these; the wiring's type check proves that they fit, and
+`sfm_core.testing.contracts` proves that they keep the promises.
+"""
+
+from sfm_core.ports.embedding import Embedder
+from sfm_core.ports.feed import Applier, ChangeFeed
+from sfm_core.ports.process import Clock, Jobs, NoTelemetry, Telemetry
+from sfm_core.ports.records import RecordStore
+
+__all__ = [
+    "Applier",
+    "ChangeFeed",
+    "Clock",
+    "Embedder",
+    "Jobs",
+    "NoTelemetry",
+    "RecordStore",
+    "Telemetry",
+]
