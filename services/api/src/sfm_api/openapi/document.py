@@ -4,8 +4,10 @@ import re
 from collections.abc import Iterable
 from typing import Any, Final
 
-from sfm_api.openapi.calls import CALLS, Call, Parameter
-from sfm_api.openapi.schemas import COORDINATE_PATTERN, SCHEMAS, Schema, ref, text
+from sfm_api.openapi.call import Call, Parameter
+from sfm_api.openapi.calls import CALLS
+from sfm_api.openapi.schema import COORDINATE_PATTERN, Schema, ref, text
+from sfm_api.openapi.schemas import SCHEMAS
 from sfm_api.operations import Body, Operation
 from sfm_core.coordinates import NAMESPACE_PATTERN
 

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from sfm_api.openapi.schemas import Schema
+from sfm_api.openapi.schema import Schema
 
 _NO_CHANGE: Final = frozenset({"example", "default", "enum"})
 """Keys whose values are data, not schema."""
