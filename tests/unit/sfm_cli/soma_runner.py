@@ -87,6 +87,19 @@ class FakeClient:
     async def stats(self) -> Document:
         return self._answer("stats", {"total": 1, "slab": {"rows": 1}, "importance": None})
 
+    async def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        body: Document | None = None,
+        condition: Condition | None = None,
+        key: str | None = None,
+    ) -> Document:
+        asked = (method, path, dict(params or {}), body, condition, key)
+        return self._answer("call", {}, *asked)
+
     async def store_bulk(self, memories: Sequence[bytes], *, key: str) -> BulkReply:
         results = [STORED | {"index": i, "status": 201} for i in range(len(memories))]
         document = self._answer("store_bulk", {"results": results}, list(memories), key)

@@ -38,7 +38,7 @@ from sfm_core.model import (
 )
 from sfm_core.owned import OwnedJobs
 from sfm_core.ports import Jobs
-from sfm_core.remember import Remember, content_key
+from sfm_core.remember import Commits, Remember, content_key
 from sfm_core.testing.fakes import InlineJobs, ManualClock, RecordingTelemetry
 from sfm_core.testing.writes import an_upsert, at
 
@@ -104,8 +104,9 @@ class World:
             records=self.records,
             embedder=embedder,
             clock=self.clock,
-            applied=self.views,
-            jobs=self.jobs,
+            commits=Commits(
+                records=self.records, embedder=embedder, applied=self.views, jobs=self.jobs
+            ),
             telemetry=self.telemetry,
         )
 

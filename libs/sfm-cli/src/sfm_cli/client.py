@@ -61,6 +61,19 @@ class Client(Protocol):
 
     async def stats(self) -> Document: ...
 
+    async def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        body: Document | None = None,
+        condition: Condition | None = None,
+        key: str | None = None,
+    ) -> Document:
+        """One call of the REST contract under `/v1/{namespace}`; `{}` when it answers nothing."""
+        ...
+
     async def store_bulk(self, memories: Sequence[bytes], *, key: str) -> BulkReply:
         """Store JSON texts, each one value, in one request; a result for each, in order."""
         ...

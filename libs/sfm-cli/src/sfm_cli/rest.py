@@ -99,6 +99,28 @@ class RestClient:
     async def stats(self) -> Document:
         return _document(await self._call("GET", "/stats"))
 
+    async def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        body: Document | None = None,
+        condition: Condition | None = None,
+        key: str | None = None,
+    ) -> Document:
+        _check_text(params or {})
+        answer = await self._call(
+            method,
+            path,
+            content=None if body is None else _body(body),
+            params=params,
+            headers=_write_headers(condition, key)
+            if body is not None or key or condition
+            else None,
+        )
+        return _document(answer) if answer.content else {}
+
     async def store_bulk(self, memories: Sequence[bytes], *, key: str) -> BulkReply:
         answer = await self._call(
             "POST",

@@ -17,7 +17,7 @@ from sfm_core.model import Weights
 from sfm_core.owned import OwnedJobs, owned_tasks
 from sfm_core.ports import Clock, NoTelemetry, Telemetry
 from sfm_core.recall.engine import RecallEngine, RecallPolicy
-from sfm_core.remember import Remember
+from sfm_core.remember import Commits, Remember
 from sfm_core.runtime.clock import SystemClock
 from sfm_core.runtime.core_settings import CoreSettings
 from sfm_core.runtime.secret import Secret
@@ -110,13 +110,13 @@ async def open_runtime(
         if warm_up:
             tasks.start_soon(recall.warm_up)
         jobs = await stack.enter_async_context(OwnedJobs.open())
+        commits = Commits(records=store, embedder=embedder, applied=recall.views, jobs=jobs)
         yield Runtime(
             remember=Remember(
                 records=store,
                 embedder=embedder,
                 clock=clock,
-                applied=recall.views,
-                jobs=jobs,
+                commits=commits,
                 telemetry=telemetry,
             ),
             recall=recall,

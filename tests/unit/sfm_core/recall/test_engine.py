@@ -40,7 +40,7 @@ from sfm_core.model import (
 )
 from sfm_core.owned import OwnedJobs
 from sfm_core.recall.engine import RecallEngine, RecallPolicy
-from sfm_core.remember import Remember
+from sfm_core.remember import Commits, Remember
 from sfm_core.testing.fakes import ManualClock, RecordingTelemetry
 
 POLICY = RecallPolicy(deadline_s=2.0, poll_s=0.02)
@@ -131,9 +131,8 @@ async def a_world(
             ) as engine,
             OwnedJobs.open() as jobs,
         ):
-            remember = Remember(
-                records=store, embedder=embedder, clock=clock, applied=engine.views, jobs=jobs
-            )
+            commits = Commits(records=store, embedder=embedder, applied=engine.views, jobs=jobs)
+            remember = Remember(records=store, embedder=embedder, clock=clock, commits=commits)
             yield World(engine, remember, store, embedder, clock, telemetry)
 
 

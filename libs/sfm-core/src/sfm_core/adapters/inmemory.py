@@ -16,8 +16,10 @@ from sfm_core.adapters.inmemory_rows import (
     Terms,
     admits,
     as_utc,
+    event_of,
     listed_at,
     payload_texts,
+    stamped,
     view_row,
     written,
 )
@@ -29,6 +31,7 @@ from sfm_core.model import (
     Applied,
     Changes,
     Delete,
+    Event,
     EventType,
     Keep,
     Kind,
@@ -51,21 +54,31 @@ _TICK: Final = timedelta(microseconds=1)
 
 
 @dataclass(slots=True)
-class _Namespace:
+class Space:
+    """One namespace."""
+
     rows: dict[Coordinate, Row] = field(default_factory=dict)
     samples: list[tuple[int, Sample]] = field(default_factory=list)
     """(xid, sample) in log order."""
     receipts: dict[str, tuple[bytes, tuple[WriteOutcome, ...]]] = field(default_factory=dict)
+    events: list[Event] = field(default_factory=list)
+    """In log order."""
     position: int = 0
 
-    def copied(self) -> "_Namespace":
-        return _Namespace(dict(self.rows), list(self.samples), dict(self.receipts), self.position)
+    def copied(self) -> "Space":
+        return Space(
+            dict(self.rows),
+            list(self.samples),
+            dict(self.receipts),
+            list(self.events),
+            self.position,
+        )
 
     def live(self) -> list[Row]:
         return [row for row in self.rows.values() if row.live]
 
 
-_EMPTY: Final = _Namespace()
+_EMPTY: Final = Space()
 
 
 class InMemoryStore:
@@ -76,7 +89,7 @@ class InMemoryStore:
     """
 
     def __init__(self) -> None:
-        self._spaces: dict[str, _Namespace] = {}
+        self._spaces: dict[str, Space] = {}
         self._log = 0
         self._xid = 1
         self._last = datetime(1970, 1, 1, tzinfo=UTC)
@@ -119,15 +132,16 @@ class InMemoryStore:
         return Applied(outcomes=outcomes)
 
     def _write(
-        self, namespace: str, space: _Namespace, write: Write, payload: str, terms: Terms
+        self, namespace: str, space: Space, write: Write, payload: str, terms: Terms
     ) -> WriteOutcome:
         row = space.rows.get(write.coordinate)
         refused = terms.refusal(write, row)
         if refused is not None:
             return refused
-        if row is not None and (
-            isinstance(write, Keep) or (isinstance(write, Delete) and not row.live)
-        ):
+        idle = isinstance(write, Delete) and row is not None and not row.live
+        if isinstance(write, Keep) or idle:
+            if row is None:
+                raise AssertionError("a keep of what is not there is refused before")
             return written(row, changed=False)
         self._log += 1
         now = self._now()
@@ -136,7 +150,9 @@ class InMemoryStore:
             if isinstance(write, Upsert)
             else self._buried(row, now)
         )
+        after = stamped(after, write.stamp)
         space.rows[write.coordinate] = after
+        space.events.append(event_of(after))
         space.position = self._log
         if isinstance(write, Upsert):
             sample = Sample(position=self._log, importance=write.draft.importance)
@@ -321,5 +337,5 @@ class InMemoryStore:
             yield [(row.memory.id, row.memory.version, row.payload) for row in page]
             await anyio.lowlevel.checkpoint()
 
-    def _space(self, namespace: str) -> _Namespace:
+    def _space(self, namespace: str) -> Space:
         return self._spaces.get(namespace, _EMPTY)

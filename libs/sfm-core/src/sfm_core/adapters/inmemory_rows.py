@@ -2,8 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Final
 from uuid import UUID
 
 from sfm_core.adapters.write_rules import (
@@ -18,7 +19,21 @@ from sfm_core.adapters.write_rules import (
 from sfm_core.coordinates import Coordinate, event_id
 from sfm_core.errors import SfmError
 from sfm_core.filters import Attributes, matches
-from sfm_core.model import F32, EventType, ListQuery, Memory, Upsert, ViewRow, Write, Written
+from sfm_core.model import (
+    F32,
+    Event,
+    EventType,
+    ListQuery,
+    Memory,
+    Stamp,
+    Upsert,
+    ViewRow,
+    Write,
+    Written,
+)
+
+ENDS: Final = frozenset({EventType.DELETED, EventType.EXPIRED})
+"""Events after which a memory lives no more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +48,7 @@ class Row:
 
     @property
     def live(self) -> bool:
-        return self.type is not EventType.DELETED
+        return self.type not in ENDS
 
 
 class Terms:
@@ -103,6 +118,36 @@ def _attributes(memory: Memory) -> Attributes:
         occurred_at=memory.happened_at,
         pinned=draft.pinned,
         payload=draft.payload,
+    )
+
+
+def stamped(row: Row, stamp: Stamp | None) -> Row:
+    """The row as the write's stamp would have it."""
+    if stamp is None:
+        return row
+    memory = row.memory
+    memory = replace(
+        memory,
+        version=max(memory.version, stamp.version or 0),
+        created_at=as_utc(stamp.created_at) or memory.created_at,
+        updated_at=as_utc(stamp.updated_at) or memory.updated_at,
+    )
+    return replace(row, memory=memory, type=stamp.event or row.type)
+
+
+def event_of(row: Row) -> Event:
+    """The event that made the row what it is."""
+    memory = row.memory
+    return Event(
+        namespace=memory.namespace,
+        position=memory.position,
+        event_id=event_id(memory.id, memory.version, row.type),
+        memory_id=memory.id,
+        coordinate=memory.coordinate,
+        type=row.type,
+        version=memory.version,
+        at=memory.updated_at,
+        memory=memory if row.live else None,
     )
 
 

@@ -1,6 +1,7 @@
 """The values that cross boundaries: frozen, slotted, keyword-only."""
 
 from sfm_core.model.embedders import EmbedderInfo
+from sfm_core.model.events import Event
 from sfm_core.model.listings import ListQuery, Page, StoreStats
 from sfm_core.model.memories import DEFAULT_IMPORTANCE, Kind, Memory, MemoryDraft
 from sfm_core.model.recalls import (
@@ -23,6 +24,7 @@ from sfm_core.model.writes import (
     Keep,
     Precondition,
     Receipt,
+    Stamp,
     Stored,
     StoreItem,
     Upsert,
@@ -43,6 +45,7 @@ __all__ = [
     "Changes",
     "Delete",
     "EmbedderInfo",
+    "Event",
     "EventType",
     "Explanation",
     "Hit",
@@ -62,6 +65,7 @@ __all__ = [
     "RecallResult",
     "Receipt",
     "Sample",
+    "Stamp",
     "StoreItem",
     "StoreStats",
     "Stored",

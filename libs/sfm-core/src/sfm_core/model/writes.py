@@ -37,6 +37,20 @@ class Precondition:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Stamp:
+    """What a write says of the version it makes, in place of what the store would say."""
+
+    event: EventType | None = None
+    """What the change is called in the log; None: `created`, `updated` or `deleted`."""
+    created_at: datetime | None = None
+    """When the memory came into being; None: as for any write."""
+    updated_at: datetime | None = None
+    """When this version did; also the time of its event. None: now."""
+    version: int | None = None
+    """The version, when it is above what would come next; None, or a lower one: the next."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Upsert:
     coordinate: Coordinate
     draft: MemoryDraft
@@ -47,12 +61,15 @@ class Upsert:
     content_key: int
     """Hash of kind, payload and occurred_at (`sfm_core.remember.content_key`), below 2**48."""
     precondition: Precondition | None = None
+    stamp: Stamp | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delete:
     coordinate: Coordinate
     precondition: Precondition | None = None
+    stamp: Stamp | None = None
+    """Its event may be `expired`; `created_at` means nothing here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

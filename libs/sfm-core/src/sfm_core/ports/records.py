@@ -38,7 +38,8 @@ class RecordStore(Protocol):
         each change, also across deletion; no version is given twice. Writes to the same
         coordinate happen in order. An upsert whose coordinate holds a live memory is `updated`,
         else `created`; to an upsert, a memory that has expired by `now` (None: none has) is not
-        live. A delete leaves a tombstone; deleting a tombstone changes nothing
+        live. A `stamp` says otherwise what the event is called, when it was and which version it
+        makes. A delete leaves a tombstone; deleting a tombstone changes nothing
         (`changed=False`, outcome of the first time). A `Keep` changes nothing either: its outcome
         is that of the event that made the live memory (`NotFound` when none lives there).
         Positions of upserts within one call follow the order of the writes; those to a

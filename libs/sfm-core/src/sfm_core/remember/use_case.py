@@ -1,10 +1,8 @@
 """The write use-cases, over ports only."""
 
-import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime
 from time import perf_counter
 from typing import Final
 
@@ -23,27 +21,21 @@ from sfm_core.model import (
     Receipt,
     Stored,
     StoreItem,
-    Write,
     WriteOutcome,
     Written,
 )
-from sfm_core.offload import INLINE_ITEMS, off_loop
-from sfm_core.ports import Applier, Clock, Embedder, Jobs, NoTelemetry, RecordStore, Telemetry
+from sfm_core.ports import Clock, Embedder, NoTelemetry, RecordStore, Telemetry
+from sfm_core.remember.commits import Commits
 from sfm_core.remember.intents import Item
 from sfm_core.remember.plan import Planner
-from sfm_core.remember.rows import changed_rows, unshown
 
-_LOG: Final = logging.getLogger(__name__)
 _ATTEMPTS: Final = 6
 
 
 class Remember:
     """Stores, deletes and reads memories by place.
 
-    Texts are embedded before the transaction, never inside. A write is a job of `jobs`: once
-    begun it is finished and shown to this process's views, before the answer, and also when the
-    caller is cancelled. What is acknowledged without a change (a memory that was there, a
-    replay) is shown as well: another process may have written it.
+    Texts are embedded before the transaction, never inside. What is written goes by `Commits`.
     """
 
     def __init__(
@@ -52,15 +44,13 @@ class Remember:
         records: RecordStore,
         embedder: Embedder,
         clock: Clock,
-        applied: Applier,
-        jobs: Jobs,
+        commits: Commits,
         telemetry: Telemetry | None = None,
     ) -> None:
         self._records = records
         self._embedder = embedder
         self._clock = clock
-        self._applied = applied
-        self._jobs = jobs
+        self._commits = commits
         self._telemetry = telemetry or NoTelemetry()
 
     async def store(
@@ -174,7 +164,7 @@ class Remember:
             PreconditionFailed, KeyReused, Unavailable: as `store`.
         """
         write = Delete(coordinate=coordinate, precondition=precondition)
-        applied = await self._commit(namespace, [write], receipt, all_or_none=False)
+        applied = await self._commits.commit(namespace, [write], receipt)
         [outcome] = applied.outcomes
         if isinstance(outcome, SfmError):
             raise outcome
@@ -198,48 +188,13 @@ class Remember:
         ours = any(item.coordinate is None for item in items)
         for _ in range(_ATTEMPTS):
             writes = await planner.plan()
-            applied = await self._commit(
+            applied = await self._commits.commit(
                 namespace, writes, receipt, all_or_none=ours, now=planner.now
             )
             lost = any(isinstance(outcome, SfmError) for outcome in applied.outcomes)
             if applied.replayed or not (ours and lost):
                 return _stored(items, applied)
         raise Conflict("others kept changing the same memory")
-
-    async def _commit(
-        self,
-        namespace: str,
-        writes: Sequence[Write],
-        receipt: Receipt | None,
-        *,
-        all_or_none: bool,
-        now: datetime | None = None,
-    ) -> Applied:
-        async def job() -> Applied:
-            applied = await self._records.apply(
-                namespace, writes, receipt=receipt, all_or_none=all_or_none, now=now
-            )
-            undone = all_or_none and any(isinstance(o, SfmError) for o in applied.outcomes)
-            if applied.replayed or not undone:
-                await self._show(namespace, writes, applied)
-            return applied
-
-        return await self._jobs.run(job)
-
-    async def _show(self, namespace: str, writes: Sequence[Write], applied: Applied) -> None:
-        """Give committed rows to the views; a fault there must not fail what is durable."""
-        try:
-            rows, samples = await off_loop(
-                lambda: changed_rows(namespace, writes, applied),
-                when=len(writes) > INLINE_ITEMS,
-            )
-            if ids := unshown(applied, rows):
-                revision = self._embedder.info.model_revision
-                rows += await self._records.view_rows(namespace, ids, model_revision=revision)
-            if rows:
-                await self._applied.apply(namespace, rows, samples)
-        except Exception:  # noqa: BLE001 - the write is durable; the feed brings it to the view
-            _LOG.exception("view.failed", extra={"rows": len(writes)})
 
     @contextmanager
     def _timed(self) -> Iterator[None]:

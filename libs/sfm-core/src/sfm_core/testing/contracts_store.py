@@ -27,6 +27,7 @@ from sfm_core.model import (
 from sfm_core.ports import RecordStore
 from sfm_core.testing.contracts_conditions import PreconditionContract, ReceiptContract
 from sfm_core.testing.contracts_reads import ListingContract, ReadingContract, listed
+from sfm_core.testing.contracts_stamps import StampContract
 from sfm_core.testing.writes import an_upsert, at, written
 
 WAIT_S = 20.0
@@ -293,6 +294,7 @@ class RecordStoreContract(
     ReceiptContract,
     ReadingContract,
     ListingContract,
+    StampContract,
 ):
     """Everything the port promises."""
 

@@ -5,7 +5,16 @@ from typing import Any, Final
 import numpy as np
 
 from sfm_core.coordinates import Coordinate
-from sfm_core.model import F32, Applied, JsonObject, MemoryDraft, Precondition, Upsert, Written
+from sfm_core.model import (
+    F32,
+    Applied,
+    JsonObject,
+    MemoryDraft,
+    Precondition,
+    Stamp,
+    Upsert,
+    Written,
+)
 from sfm_core.text import effective_text
 
 REVISION: Final = "test-revision"
@@ -31,6 +40,7 @@ def an_upsert(
     precondition: Precondition | None = None,
     vector: F32 | None = None,
     model_revision: str = REVISION,
+    stamp: Stamp | None = None,
     **draft: Any,  # noqa: ANN401 - whatever `MemoryDraft` takes
 ) -> Upsert:
     """An upsert at a coordinate; other keywords are those of `MemoryDraft`."""
@@ -43,6 +53,7 @@ def an_upsert(
         model_revision=model_revision,
         content_key=content_key,
         precondition=precondition,
+        stamp=stamp,
     )
 
 

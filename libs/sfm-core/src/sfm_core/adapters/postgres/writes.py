@@ -30,6 +30,7 @@ from sfm_core.model import (
     EventType,
     Keep,
     Receipt,
+    Stamp,
     Upsert,
     Write,
     WriteOutcome,
@@ -195,12 +196,41 @@ async def _write(
         )
     if burials:
         rows += await connection.fetch(_SQL["bury"], namespace, burials, xid)
+    stamps = {
+        write.coordinate.text: write.stamp
+        for _, write in writes
+        if not isinstance(write, Keep) and write.stamp is not None
+    }
+    rows = await _stamped(connection, namespace, rows, stamps)
     written = {row["coord"]: _written(row) for row in rows}
     if written:
         await connection.execute(
             _SQL["log_changes"], namespace, list(written), [w.event_id for w in written.values()]
         )
     return written
+
+
+async def _stamped(
+    connection: Connection,
+    namespace: str,
+    rows: list[Mapping[str, Any]],
+    stamps: Mapping[str, Stamp],
+) -> list[Mapping[str, Any]]:
+    """The rows as their stamps leave them; those without one as they are."""
+    found = {row["coord"]: stamps[row["coord"]] for row in rows if row["coord"] in stamps}
+    if not found:
+        return rows
+    stamped = await connection.fetch(
+        _SQL["stamp"],
+        namespace,
+        list(found),
+        [None if stamp.event is None else stamp.event.value for stamp in found.values()],
+        [stamp.created_at for stamp in found.values()],
+        [stamp.updated_at for stamp in found.values()],
+        [stamp.version for stamp in found.values()],
+    )
+    by_coordinate = {row["coord"]: row for row in stamped}
+    return [by_coordinate.get(row["coord"], row) for row in rows]
 
 
 def _needs_hold(write: Write) -> bool:

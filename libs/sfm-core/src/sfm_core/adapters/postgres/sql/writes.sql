@@ -131,6 +131,31 @@ WITH gone AS (
 )
 SELECT coord, id, version, position, event_type, updated_at, created_at FROM gone;
 
+-- stamp --
+-- Let just written memories say of their version what the write says of it: the name of its event,
+-- its times, a version above the next. Before `log_changes`, which tells what stands then.
+WITH given AS MATERIALIZED (
+    SELECT * FROM unnest($2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::bigint[])
+        AS g (coord, event_type, created_at, updated_at, version)
+), stamped AS (
+    UPDATE memories AS m SET
+        event_type = coalesce(g.event_type, m.event_type),
+        created_at = coalesce(g.created_at, m.created_at),
+        updated_at = coalesce(g.updated_at, m.updated_at),
+        deleted_at = CASE
+            WHEN m.deleted_at IS NOT NULL THEN coalesce(g.updated_at, m.deleted_at)
+        END,
+        version = greatest(m.version, g.version)
+    FROM given AS g
+    WHERE m.namespace = $1 AND m.coord = g.coord
+    RETURNING m.coord, m.id, m.version, m.position, m.event_type, m.updated_at, m.created_at, m.xid
+), vectors AS (
+    UPDATE memory_vectors AS v SET version = s.version
+    FROM stamped AS s
+    WHERE v.namespace = $1 AND v.id = s.id AND v.xid = s.xid AND v.version <> s.version
+)
+SELECT coord, id, version, position, event_type, updated_at, created_at FROM stamped;
+
 -- log_changes --
 -- Put the events of just written memories into the log, with their state after the event.
 INSERT INTO memory_events (

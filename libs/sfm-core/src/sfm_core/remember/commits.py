@@ -1,0 +1,71 @@
+"""Committing writes and showing them: the one way by which anything is written."""
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final, final
+
+from sfm_core.errors import SfmError
+from sfm_core.model import Applied, Receipt, Write
+from sfm_core.offload import INLINE_ITEMS, off_loop
+from sfm_core.ports import Applier, Embedder, Jobs, RecordStore
+from sfm_core.remember.rows import changed_rows, unshown
+
+_LOG: Final = logging.getLogger(__name__)
+
+
+@final
+class Commits:
+    """Writes are jobs: once begun they are finished and shown to this process's views, before
+    the answer, and also when the caller is cancelled. What is acknowledged without a change (a
+    memory that was there, a replay) is shown as well: another process may have written it.
+    """
+
+    def __init__(
+        self, *, records: RecordStore, embedder: Embedder, applied: Applier, jobs: Jobs
+    ) -> None:
+        self._records = records
+        self._embedder = embedder
+        self._applied = applied
+        self._jobs = jobs
+
+    async def commit(
+        self,
+        namespace: str,
+        writes: Sequence[Write],
+        receipt: Receipt | None = None,
+        *,
+        all_or_none: bool = False,
+        now: datetime | None = None,
+    ) -> Applied:
+        """`RecordStore.apply`, shown.
+
+        Raises:
+            KeyReused, InvalidInput, Unavailable: as `RecordStore.apply`.
+        """
+
+        async def job() -> Applied:
+            applied = await self._records.apply(
+                namespace, writes, receipt=receipt, all_or_none=all_or_none, now=now
+            )
+            undone = all_or_none and any(isinstance(o, SfmError) for o in applied.outcomes)
+            if applied.replayed or not undone:
+                await self._show(namespace, writes, applied)
+            return applied
+
+        return await self._jobs.run(job)
+
+    async def _show(self, namespace: str, writes: Sequence[Write], applied: Applied) -> None:
+        """Give committed rows to the views; a fault there must not fail what is durable."""
+        try:
+            rows, samples = await off_loop(
+                lambda: changed_rows(namespace, writes, applied),
+                when=len(writes) > INLINE_ITEMS,
+            )
+            if ids := unshown(applied, rows):
+                revision = self._embedder.info.model_revision
+                rows += await self._records.view_rows(namespace, ids, model_revision=revision)
+            if rows:
+                await self._applied.apply(namespace, rows, samples)
+        except Exception:  # noqa: BLE001 - the write is durable; the feed brings it to the view
+            _LOG.exception("view.failed", extra={"rows": len(writes)})
