@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sfm_core import decode
-from sfm_core.decode.queries import DEFAULT_WEIGHTS
+from sfm_core.decode.recalls import DEFAULT_WEIGHTS
 from sfm_core.errors import Fault, InvalidInput
 from sfm_core.filters import Op, Term
 from sfm_core.model import Box, Kind, ListQuery, Mode, RecallQuery, Weights

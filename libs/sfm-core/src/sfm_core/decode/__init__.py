@@ -5,8 +5,9 @@ faults of a request come in one `InvalidInput`, each with its path. Nothing here
 """
 
 from sfm_core.decode.instants import instant
+from sfm_core.decode.listings import list_query
 from sfm_core.decode.memories import batch, coordinate_list, memory_draft, memory_with_coordinate
-from sfm_core.decode.queries import list_query, recall_batch, recall_query
+from sfm_core.decode.recalls import recall_batch, recall_query
 
 __all__ = [
     "batch",

@@ -1,30 +1,24 @@
-"""Recalls and listings as callers send them."""
+"""Recalls as callers send them."""
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from sfm_core.coordinates import MAX_AXES
-from sfm_core.decode.fields import Faults, Fields, checked_string, fields, judged
+from sfm_core.decode.fields import Faults, Fields, fields, judged
 from sfm_core.decode.limits import (
     MAX_BATCH_QUERIES,
-    MAX_CURSOR_CHARS,
-    MAX_PAGE,
     MAX_QUERY_CHARS,
-    MAX_TAG_CHARS,
     MAX_TOP_K,
     MAX_WEIGHT,
 )
-from sfm_core.errors import Fault, InvalidInput
+from sfm_core.errors import InvalidInput
 from sfm_core.filters import Filter, parse
-from sfm_core.jsontext import BATCH, INT64_MAX, faults_in, loads
-from sfm_core.model import Box, Json, Kind, ListQuery, Mode, RecallQuery, Weights
+from sfm_core.jsontext import BATCH, INT64_MAX, faults_in
+from sfm_core.model import Box, Json, Kind, Mode, RecallQuery, Weights
 from sfm_core.scoring import Scoring
 
 DEFAULT_WEIGHTS: Final = Scoring().weights
 _INCLUDED: Final = ("payload", "text")
-_DIGITS: Final = re.compile(r"[0-9]{1,6}")
-_DEFAULT_LIMIT: Final = ListQuery().limit
 
 
 def recall_query(raw: object, path: str = "", *, weights: Weights = DEFAULT_WEIGHTS) -> RecallQuery:
@@ -57,16 +51,6 @@ def recall_batch(raw: object, *, weights: Weights = DEFAULT_WEIGHTS) -> list[Rec
     if faults.found:
         raise faults.error()
     return queries
-
-
-def list_query(params: Mapping[str, str]) -> ListQuery:
-    """The question of a listing, from the parameters of a query string.
-
-    Raises:
-        InvalidInput: with every fault; paths are `/<parameter>`.
-    """
-    raw: dict[str, Json] = dict(params)
-    return judged(raw, "", lambda faults: _listing(Fields(raw, "", faults)))
 
 
 def _recall(raw: object, path: str, faults: Faults, weights: Weights) -> RecallQuery:
@@ -201,43 +185,3 @@ def _queries(around: Fields) -> Sequence[object]:
         around.wrong("queries", f"must be an array of 1 to {MAX_BATCH_QUERIES} recalls")
         return ()
     return queries
-
-
-def _listing(given: Fields) -> ListQuery:
-    query = ListQuery(
-        kind=given.choice("kind", Kind, None),
-        tag=given.string("tag", high=MAX_TAG_CHARS),
-        filter=_filter_text(given),
-        since=given.instant("since"),
-        until=given.instant("until"),
-        limit=_limit(given),
-        cursor=given.string("cursor", high=MAX_CURSOR_CHARS),
-    )
-    given.done()
-    return query
-
-
-def _filter_text(given: Fields) -> Filter | None:
-    if not given.has("filter"):
-        return None
-    path = given.path("filter")
-    text = checked_string(given.raw("filter"), path, given.faults)
-    if text is None:
-        return None
-    try:
-        return parse(loads(text), path=path)
-    except InvalidInput as error:
-        under = [f if f.path.startswith(path) else Fault(path + f.path, f.message)
-                 for f in error.faults]  # fmt: skip
-        given.faults.extend(under)
-        return None
-
-
-def _limit(given: Fields) -> int:
-    text = given.string("limit")
-    if text is None:
-        return _DEFAULT_LIMIT
-    if not _DIGITS.fullmatch(text) or not 1 <= int(text) <= MAX_PAGE:
-        given.wrong("limit", f"must be an integer between 1 and {MAX_PAGE}")
-        return _DEFAULT_LIMIT
-    return int(text)
