@@ -141,6 +141,8 @@ def test_no_module_of_the_adapter_holds_sql() -> None:
         ("reads", "get", ("a", ["1"]), "memories_pkey"),
         ("reads", "by_content", ("a", [1, 2], ["1"]), "memories_content"),
         ("feed", "rows_of", ("a", "r", [UUID(int=1)]), "memories_namespace_id_key"),
+        ("events", "history", ("a", UUID(int=1), 9, 9), "memory_events_of_memory"),
+        ("events", "at_version", ("a", UUID(int=1), 9), "memory_events_of_memory"),
     ],
 )
 async def test_row_level_security_keeps_the_indexes_in_use(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sfm_core.adapters.embedders import ObservedEmbedder
 from sfm_core.errors import Unavailable
 from sfm_core.model import Json, StoreStats
-from sfm_core.ports import Clock, RecordStore
+from sfm_core.ports import Clock, EventLog, RecordStore
 from sfm_core.recall.engine import RecallEngine
 from sfm_core.remember import Remember
 from sfm_core.runtime.metrics import PrometheusTelemetry
@@ -38,6 +38,7 @@ class Runtime:
     remember: Remember
     recall: RecallEngine
     records: RecordStore
+    events: EventLog
     embedder: ObservedEmbedder
     clock: Clock
     tenant_rules: str

@@ -2,20 +2,22 @@
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
 from sfm_core.adapters.embedders import ObservedEmbedder, open_embedder
 from sfm_core.adapters.inmemory import InMemoryStore
+from sfm_core.adapters.inmemory_events import InMemoryEvents
+from sfm_core.adapters.postgres.events import PostgresEvents
 from sfm_core.adapters.postgres.pool import Pool, open_pool
 from sfm_core.adapters.postgres.store import PostgresStore
 from sfm_core.assembled import Runtime
 from sfm_core.errors import Misconfigured
 from sfm_core.model import Weights
 from sfm_core.owned import OwnedJobs, owned_tasks
-from sfm_core.ports import Clock, NoTelemetry, Telemetry
+from sfm_core.ports import Clock, EventLog, NoTelemetry, Telemetry
 from sfm_core.recall.engine import RecallEngine, RecallPolicy
 from sfm_core.remember import Commits, Remember
 from sfm_core.runtime.clock import SystemClock
@@ -26,6 +28,15 @@ from sfm_core.system import MemorySystem
 
 IN_MEMORY: Final = "memory://"
 """As `postgres_url`: the in-memory twin, for tests and trials; nothing survives the process."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Stores:
+    """The adapters over one database, and who keeps tenants apart in it."""
+
+    records: PostgresStore | InMemoryStore
+    events: EventLog
+    tenant_rules: str
 
 
 class MemoryMode(StrEnum):
@@ -89,7 +100,8 @@ async def open_runtime(
                     telemetry=telemetry,
                 )
             )
-        store, tenant_rules = await _store(pool, embedder.info.dim)
+        stores = await _stores(pool, embedder.info.dim)
+        store = stores.records
         recall = await stack.enter_async_context(
             RecallEngine.open(
                 records=store,
@@ -121,9 +133,10 @@ async def open_runtime(
             ),
             recall=recall,
             records=store,
+            events=stores.events,
             embedder=embedder,
             clock=clock,
-            tenant_rules=tenant_rules,
+            tenant_rules=stores.tenant_rules,
         )
 
 
@@ -162,13 +175,19 @@ async def _open_pool(settings: CoreSettings, stack: AsyncExitStack) -> Pool | No
     )
 
 
-async def _store(pool: Pool | None, dim: int) -> tuple[PostgresStore | InMemoryStore, str]:
-    """The store for vectors of this length, and who keeps tenants apart in it."""
+async def _stores(pool: Pool | None, dim: int) -> _Stores:
+    """PostgreSQL, or its twins when there is no pool, for vectors of this length."""
     if pool is None:
-        return InMemoryStore(), "kept by the in-memory store"
+        twin = InMemoryStore()
+        return _Stores(
+            records=twin, events=InMemoryEvents(twin), tenant_rules="kept by the in-memory store"
+        )
     enforced = await pool.rls_enforced()
-    rules = "enforced" if enforced else "bypassed: the role is a superuser"
-    return PostgresStore(pool, dim=dim), rules
+    return _Stores(
+        records=PostgresStore(pool, dim=dim),
+        events=PostgresEvents(pool),
+        tenant_rules="enforced" if enforced else "bypassed: the role is a superuser",
+    )
 
 
 def _user_cache() -> Path:

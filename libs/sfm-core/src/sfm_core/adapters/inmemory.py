@@ -337,5 +337,9 @@ class InMemoryStore:
             yield [(row.memory.id, row.memory.version, row.payload) for row in page]
             await anyio.lowlevel.checkpoint()
 
+    def log(self, namespace: str) -> Sequence[Event]:
+        """The events of a namespace by position; for the twins of other ports over this store."""
+        return self._space(namespace).events
+
     def _space(self, namespace: str) -> Space:
         return self._spaces.get(namespace, _EMPTY)

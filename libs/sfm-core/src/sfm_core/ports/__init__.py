@@ -5,6 +5,7 @@ Implementations do not inherit from these; the wiring's type check proves that t
 """
 
 from sfm_core.ports.embedding import Embedder
+from sfm_core.ports.events import EventLog
 from sfm_core.ports.feed import Applier, ChangeFeed
 from sfm_core.ports.process import Clock, Jobs, NoTelemetry, Telemetry
 from sfm_core.ports.records import RecordStore
@@ -14,6 +15,7 @@ __all__ = [
     "ChangeFeed",
     "Clock",
     "Embedder",
+    "EventLog",
     "Jobs",
     "NoTelemetry",
     "RecordStore",

@@ -1,0 +1,35 @@
+"""The EventLog in memory, over what an `InMemoryStore` keeps."""
+
+from collections.abc import Sequence
+
+import anyio.lowlevel
+
+from sfm_core.adapters.inmemory import InMemoryStore
+from sfm_core.coordinates import Coordinate, memory_id
+from sfm_core.model import Event
+
+
+class InMemoryEvents:
+    """Implements `EventLog` for tests and trials."""
+
+    def __init__(self, store: InMemoryStore) -> None:
+        self._store = store
+
+    async def history(
+        self, namespace: str, coordinate: Coordinate, *, limit: int, before: int | None = None
+    ) -> Sequence[Event]:
+        await anyio.lowlevel.checkpoint()
+        events = self._of(namespace, coordinate)
+        wanted = [event for event in events if before is None or event.version < before]
+        return sorted(wanted, key=lambda event: event.version, reverse=True)[:limit]
+
+    async def at_version(
+        self, namespace: str, coordinate: Coordinate, version: int
+    ) -> Event | None:
+        await anyio.lowlevel.checkpoint()
+        events = self._of(namespace, coordinate)
+        return next((event for event in events if event.version == version), None)
+
+    def _of(self, namespace: str, coordinate: Coordinate) -> list[Event]:
+        memory = memory_id(namespace, coordinate)
+        return [event for event in self._store.log(namespace) if event.memory_id == memory]

@@ -1,0 +1,89 @@
+"""The EventLog over PostgreSQL."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import orjson
+
+from sfm_core.adapters.postgres.pool import Pool
+from sfm_core.adapters.postgres.queries import load_queries
+from sfm_core.adapters.postgres.rows import plain_uuid
+from sfm_core.coordinates import Coordinate, memory_id
+from sfm_core.model import Event, EventType, Kind, Memory, MemoryDraft
+from sfm_core.offload import INLINE_CHARS, off_loop
+
+_SQL: Final = load_queries("events")
+
+
+class PostgresEvents:
+    """Implements `EventLog`; needs a migrated schema."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def history(
+        self, namespace: str, coordinate: Coordinate, *, limit: int, before: int | None = None
+    ) -> Sequence[Event]:
+        memory = memory_id(namespace, coordinate)
+        async with self._pool.scoped(namespace) as connection:
+            rows = await connection.fetch(_SQL["history"], namespace, memory, before, limit)
+        return await events_of(rows)
+
+    async def at_version(
+        self, namespace: str, coordinate: Coordinate, version: int
+    ) -> Event | None:
+        memory = memory_id(namespace, coordinate)
+        async with self._pool.scoped(namespace) as connection:
+            rows = await connection.fetch(_SQL["at_version"], namespace, memory, version)
+        return next(iter(await events_of(rows)), None)
+
+
+async def events_of(rows: Sequence[Mapping[str, Any]]) -> list[Event]:
+    """Rows of `memory_events` about memories, decoded on a thread when they are large."""
+    chars = sum(len(row["body"] or "") for row in rows)
+    return await off_loop(lambda: [_event_of(row) for row in rows], when=chars > INLINE_CHARS)
+
+
+def _event_of(row: Mapping[str, Any]) -> Event:
+    return Event(
+        namespace=row["namespace"],
+        position=row["seq"],
+        event_id=plain_uuid(row["event_id"]),
+        memory_id=plain_uuid(row["memory_id"]),
+        coordinate=Coordinate(row["coord"]),
+        type=EventType(row["type"]),
+        version=row["version"],
+        at=row["at"],
+        memory=None if row["body"] is None else _memory_of(row, orjson.loads(row["body"])),
+    )
+
+
+def _memory_of(row: Mapping[str, Any], body: Mapping[str, Any]) -> Memory:
+    """The memory right after its event; `body` as the statement `log_changes` makes it."""
+    return Memory(
+        namespace=row["namespace"],
+        coordinate=Coordinate(row["coord"]),
+        id=plain_uuid(row["memory_id"]),
+        version=row["version"],
+        position=row["seq"],
+        draft=MemoryDraft(
+            payload=body["payload"],
+            kind=Kind(body["kind"]),
+            text=body["text"] if body["text_given"] else None,
+            importance=float(body["importance"]),
+            tags=tuple(body["tags"]),
+            session=body["session"],
+            source=body["source"],
+            occurred_at=_instant(body["occurred_at"]),
+            expires_at=_instant(body["expires_at"]),
+            pinned=body["pinned"],
+        ),
+        text=body["text"],
+        created_at=datetime.fromisoformat(body["created_at"]),
+        updated_at=row["at"],
+    )
+
+
+def _instant(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)

@@ -1,0 +1,13 @@
+-- history --
+-- Events of one memory with a version below $3 (null: any), the highest first.
+SELECT namespace, seq, event_id, memory_id, coord, type, version, at, body
+FROM memory_events
+WHERE namespace = $1 AND memory_id = $2 AND ($3::bigint IS NULL OR version < $3)
+ORDER BY version DESC
+LIMIT $4;
+
+-- at_version --
+-- The event that made one version of one memory.
+SELECT namespace, seq, event_id, memory_id, coord, type, version, at, body
+FROM memory_events
+WHERE namespace = $1 AND memory_id = $2 AND version = $3;

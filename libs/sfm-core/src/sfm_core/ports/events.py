@@ -1,0 +1,39 @@
+"""The log of what happened."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from sfm_core.coordinates import Coordinate
+from sfm_core.model import Event
+
+
+class EventLog(Protocol):
+    """What became of memories, version by version, also of those that are gone.
+
+    An event's `memory` is the state right after it, exactly as it was stored, whether or not it
+    has expired since; None when the event was its end. What a transaction has committed is seen
+    by every later call.
+    """
+
+    async def history(
+        self, namespace: str, coordinate: Coordinate, *, limit: int, before: int | None = None
+    ) -> Sequence[Event]:
+        """The events of the memory there, the highest version first, at most `limit`.
+
+        `before`: only versions below it. Versions are not always consecutive. Empty when nothing
+        was ever stored there.
+
+        Raises:
+            Unavailable: the store does not answer.
+        """
+        ...
+
+    async def at_version(
+        self, namespace: str, coordinate: Coordinate, version: int
+    ) -> Event | None:
+        """The event that made this version of the memory there; None when there was none.
+
+        Raises:
+            Unavailable: the store does not answer.
+        """
+        ...
