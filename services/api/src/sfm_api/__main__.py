@@ -15,9 +15,11 @@ from sfm_core.runtime.blas import one_thread_each
 from sfm_core.runtime.lifecycle import run_until_stopped
 from sfm_core.runtime.logging import configure
 from sfm_core.runtime.settings import load
+from sfm_core.runtime.tracing import open_tracing
 
 log = logging.getLogger(__name__)
 
+SERVICE: Final = "sfm-api"
 CLOSE_S: Final = 2.0
 """What closing the dependencies may take, after the requests had their grace."""
 
@@ -34,11 +36,12 @@ def main() -> int:
         return 2
     configure(settings.http.log_level)
     one_thread_each(os.environ)
-    body = partial(wiring.run, settings)
     grace_s = settings.http.shutdown_grace_seconds + CLOSE_S
     failed = False
     try:
-        anyio.run(partial(run_until_stopped, body, grace_s=grace_s))
+        with open_tracing(os.environ, service=SERVICE) as tracing:
+            body = partial(wiring.run, settings, tracing=tracing)
+            anyio.run(partial(run_until_stopped, body, grace_s=grace_s))
     except* SfmError as errors:
         failed = True
         for leaf in _leaves(errors):

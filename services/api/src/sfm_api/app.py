@@ -22,6 +22,7 @@ from sfm_core.assembled import Runtime, show
 from sfm_core.errors import SfmError
 from sfm_core.runtime.api_settings import ApiSettings
 from sfm_core.runtime.metrics import PrometheusTelemetry, open_telemetry
+from sfm_core.runtime.tracing import NoTracing, Tracing
 
 
 def create_app(
@@ -31,11 +32,12 @@ def create_app(
     credentials: Credentials | None = None,
     limits: Limits | None = None,
     telemetry: PrometheusTelemetry | None = None,
+    tracing: Tracing | None = None,
 ) -> Starlette:
     """The application over an open runtime, which it neither opens nor closes.
 
     `credentials` default to the admin token of the settings, `limits` to theirs; `telemetry`
-    is where requests are counted and what `/metrics` shows.
+    is where requests are counted and what `/metrics` shows, `tracing` where their traces go.
     """
     limits = limits or Limits.of(settings)
     telemetry = telemetry or open_telemetry()
@@ -45,6 +47,7 @@ def create_app(
         runtime=runtime,
         readiness=Cached(runtime.readiness),
         telemetry=telemetry,
+        tracing=tracing or NoTracing(),
         json=replace(jsontext.ONE, size_bytes=limits.body_bytes),
         batch_json=replace(jsontext.BATCH, size_bytes=limits.batch_body_bytes),
         version=version("sfm-api"),

@@ -46,14 +46,19 @@ class Envelope:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = _request_id(Headers(scope=scope))
+        headers = Headers(scope=scope)
+        request_id = _request_id(headers)
         scope.setdefault("state", {}).update(services=self._services, request_id=request_id)
         answer = _Answer(send, request_id, scope["http_version"])
         started = perf_counter()
-        with in_request(request_id):
+        with (
+            self._services.tracing.request(scope["method"], headers) as span,
+            in_request(request_id, span.trace_id),
+        ):
             try:
                 await self._run(scope, receive, answer)
             finally:
+                span.answered(_route(scope), answer.status)
                 self._note(scope, answer.status, perf_counter() - started)
 
     async def _run(self, scope: Scope, receive: Receive, answer: "_Answer") -> None:

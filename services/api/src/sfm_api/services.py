@@ -6,6 +6,7 @@ from sfm_api.readiness import Cached
 from sfm_core.assembled import Readiness, Runtime
 from sfm_core.jsontext import Limits
 from sfm_core.runtime.metrics import PrometheusTelemetry
+from sfm_core.runtime.tracing import Tracing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,6 +14,7 @@ class Services:
     runtime: Runtime
     readiness: Cached[Readiness]
     telemetry: PrometheusTelemetry
+    tracing: Tracing
     json: Limits
     """Of the JSON of one call."""
     batch_json: Limits

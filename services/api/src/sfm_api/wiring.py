@@ -10,6 +10,7 @@ from sfm_api.server import serve_http
 from sfm_api.settings import ServiceSettings
 from sfm_core.factory import open_runtime
 from sfm_core.runtime.metrics import open_telemetry, watch_loop
+from sfm_core.runtime.tracing import Tracing
 
 log = logging.getLogger(__name__)
 
@@ -17,7 +18,7 @@ CUT_S: Final = 1.0
 """Kept back from the grace period for cutting what did not drain, and for closing."""
 
 
-async def run(settings: ServiceSettings, stopping: anyio.Event) -> None:
+async def run(settings: ServiceSettings, stopping: anyio.Event, *, tracing: Tracing) -> None:
     """Serve until `stopping` is set, then drain and close.
 
     Raises:
@@ -25,8 +26,10 @@ async def run(settings: ServiceSettings, stopping: anyio.Event) -> None:
         Unavailable: PostgreSQL does not answer at the start.
     """
     telemetry = open_telemetry()
-    async with open_runtime(settings.core, warm_up=True, telemetry=telemetry) as runtime:
-        app = create_app(runtime, settings.http, telemetry=telemetry)
+    async with open_runtime(
+        settings.core, warm_up=True, telemetry=tracing.observing(telemetry)
+    ) as runtime:
+        app = create_app(runtime, settings.http, telemetry=telemetry, tracing=tracing)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(watch_loop, telemetry)
             await serve_http(

@@ -19,6 +19,7 @@ from sfm_core.runtime.logging import configure
 from sfm_core.runtime.metrics import watch_loop
 from sfm_core.runtime.secret import Secret
 from sfm_core.runtime.settings import load
+from sfm_core.runtime.tracing import Tracing, open_tracing
 from sfm_standalone.banner import banner
 from sfm_standalone.data_dir import DataDir
 from sfm_standalone.settings import StandaloneSettings
@@ -45,8 +46,13 @@ async def serve(
         configure(settings.http.log_level, err)
         one_thread_each(env)
         grace_s = settings.http.shutdown_grace_seconds + _CLOSING_S
-        with _unwrapped(), DataDir.held(settings.data_dir) as held:
-            await run_until_stopped(partial(_run, settings, held, out), grace_s=grace_s)
+        with (
+            _unwrapped(),
+            DataDir.held(settings.data_dir) as held,
+            open_tracing(env, service=f"sfm-{SERVICE}") as tracing,
+        ):
+            body = partial(_run, settings, held, out, tracing)
+            await run_until_stopped(body, grace_s=grace_s)
     except DrainTimeout as error:
         log.warning("service.cut", extra={"service": SERVICE, "reason": error.detail})
     except SfmError as error:
@@ -56,12 +62,16 @@ async def serve(
 
 
 async def _run(
-    settings: StandaloneSettings, held: DataDir, out: TextIO, stopping: anyio.Event
+    settings: StandaloneSettings,
+    held: DataDir,
+    out: TextIO,
+    tracing: Tracing,
+    stopping: anyio.Event,
 ) -> None:
     token, token_file = _token(settings, held)
     http = settings.http
     async with (
-        open_app(settings, data_dir=held.path, token=token) as (app, telemetry),
+        open_app(settings, data_dir=held.path, token=token, tracing=tracing) as (app, telemetry),
         anyio.create_task_group() as tasks,
     ):
         tasks.start_soon(watch_loop, telemetry)

@@ -16,6 +16,7 @@ from sfm_core.runtime.api_settings import ApiSettings
 from sfm_core.runtime.core_settings import CoreSettings
 from sfm_core.runtime.metrics import PrometheusTelemetry, open_telemetry
 from sfm_core.runtime.secret import Secret
+from sfm_core.runtime.tracing import Tracing
 from sfm_standalone.postgres import EmbeddedPostgres
 from sfm_standalone.settings import StandaloneSettings
 
@@ -46,18 +47,21 @@ async def open_core(settings: CoreSettings, data_dir: Path) -> AsyncGenerator[Co
 
 @asynccontextmanager
 async def open_app(
-    settings: StandaloneSettings, *, data_dir: Path, token: Secret
+    settings: StandaloneSettings, *, data_dir: Path, token: Secret, tracing: Tracing
 ) -> AsyncGenerator[tuple[Starlette, PrometheusTelemetry]]:
     """The REST application over an open runtime, ready for requests."""
     telemetry = open_telemetry()
     async with (
         open_core(settings.core, data_dir) as core,
         open_runtime(
-            core, model_cache=data_dir / MODELS, warm_up=True, telemetry=telemetry
+            core,
+            model_cache=data_dir / MODELS,
+            warm_up=True,
+            telemetry=tracing.observing(telemetry),
         ) as runtime,
     ):
         api = ApiSettings.of(settings.http, token)
-        yield create_app(runtime, api, telemetry=telemetry), telemetry
+        yield create_app(runtime, api, telemetry=telemetry, tracing=tracing), telemetry
 
 
 async def _migrate(settings: CoreSettings) -> None:

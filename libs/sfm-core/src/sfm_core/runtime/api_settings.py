@@ -51,6 +51,11 @@ class HttpSettings:
     log_level: LogLevel = setting(
         "SFM_LOG_LEVEL", default="info", doc="Least severe log line that is written."
     )
+    otlp_endpoint: str | None = setting(
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        default=None,
+        doc="Where traces go (OTLP over HTTP); the other standard OTEL_* variables count too.",
+    )
     shutdown_grace_seconds: float = setting(
         "SFM_SHUTDOWN_GRACE_SECONDS",
         default=10.0,
