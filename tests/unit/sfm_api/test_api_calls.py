@@ -189,3 +189,30 @@ async def test_head_answers_as_get_without_a_body_and_options_tells_the_methods(
     assert options.status_code == 204
     assert options.headers["allow"] == "DELETE, GET, HEAD, OPTIONS, PUT"
     assert health.headers["allow"] == "GET, HEAD, OPTIONS"
+
+
+async def test_a_recall_shows_the_passage_keeps_to_a_budget_and_says_why_not() -> None:
+    long = "Ben said nothing of note. " * 40
+    async with running() as client:
+        await client.put("/v1/acme/memories/1", json=TEA)
+        await client.put("/v1/acme/memories/2", json={"payload": {"said": long + "green tea"}})
+        await client.put("/v1/acme/memories/3", json={"payload": {"said": "green tea, too"}})
+        asked = {
+            "query": "who drinks green tea?",
+            "include": ["payload", "snippet"],
+            "budget_tokens": 60,
+            "explain_for": [[2], [7]],
+            "mode": "keyword",
+        }
+        found = (await client.post("/v1/acme/recall", json=asked)).json()
+    assert [hit["coordinate"] for hit in found["hits"]] == [[1], [3]]
+    first = found["hits"][0]
+    snippet = first["snippet"]
+    marked = [snippet["text"][start:end] for start, end in snippet["marks"]]
+    assert marked == ["drinks", "green", "tea"]
+    assert found["budget"]["left_out"] == 1
+    assert found["budget"]["used"] == sum(hit["tokens"] for hit in found["hits"]) <= 60
+    long_one, never = found["explained"]
+    assert (long_one["rank"], long_one["hit"], long_one["absent_for"]) == (3, False, ["budget"])
+    assert sum(long_one["explain"]["parts"].values()) == long_one["score"]
+    assert (never["rank"], never["absent_for"]) == (None, ["unknown"])

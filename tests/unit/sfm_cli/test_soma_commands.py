@@ -92,7 +92,8 @@ def test_recall_passes_what_was_given_in_the_words_of_rest() -> None:
         *("--filter", '{"@source": "Ada"}', "--since", "a", "--until", "b"),
         *("--box", "-1,0:1,2.5", "--min-score", "0", "--min-similarity", "-1"),
         *("--min-position", "0", "--weights", '{"vector": 1}', "--explain"),
-        *("--include", "payload", "--json"),
+        *("--include", "payload", "--json", "--explain-for", "-1,2", "--explain-for", "7"),
+        *("--budget-tokens", "500"),
         client=client,
     )
     assert client.asked == [
@@ -112,9 +113,31 @@ def test_recall_passes_what_was_given_in_the_words_of_rest() -> None:
                 "min_position": 0,
                 "weights": {"vector": 1},
                 "explain": True,
+                "explain_for": [[-1, 2], [7]],
                 "include": ("payload",),
+                "budget_tokens": 500,
             },
         )
+    ]
+
+
+def test_places_budget_and_passages_are_told_beside_the_hits() -> None:
+    placed = {"hit": False, "rank": None, "score": None, "absent_for": ["kind", "filter"]}
+    found = {
+        "hits": [HIT | {"snippet": {"text": "the passage", "start": 9, "marks": []}}],
+        "explained": [
+            placed | {"coordinate": [1, 2]},
+            placed | {"coordinate": [3], "rank": 9, "score": 0.25, "absent_for": ["outranked"]},
+        ],
+        "budget": {"limit": 100, "used": 40, "left_out": 2},
+        "degraded": [],
+    }
+    lines = run_soma("recall", "tea", client=FakeClient({"recall": found})).stdout.splitlines()
+    assert lines[1].endswith("the passage")
+    assert lines[2:] == [
+        "1,2: no rank: no hit (kind, filter)",
+        "3: rank 9, score 0.2500: no hit (outranked)",
+        "about 40 of 100 tokens, 2 left out",
     ]
 
 

@@ -159,7 +159,12 @@ def test_a_recall_without_a_question_is_refused() -> None:
         ("box", {"min": [1], "max": [1], "mid": [1]}, "/box/mid"),
         ("graph_hops", 1, "/graph_hops"),
         ("context", "x", "/context"),
-        ("budget_tokens", 100, "/budget_tokens"),
+        ("budget_tokens", 0, "/budget_tokens"),
+        ("budget_tokens", "many", "/budget_tokens"),
+        ("explain_for", [], "/explain_for"),
+        ("explain_for", [[1]] * 17, "/explain_for"),
+        ("explain_for", [[1], "1"], "/explain_for/1"),
+        ("explain_for", [[1, None]], "/explain_for/0/1"),
     ],
 )
 def test_each_wrong_option_is_told_with_its_path(name: str, value: object, path: str) -> None:

@@ -34,7 +34,7 @@ def stored(document: Document) -> str:
 def hits(document: Document, *, explained: bool) -> RenderableType:
     """Best first; with `explained`, under each the parts its score is the sum of."""
     if not document["hits"]:
-        return Group("nothing found", *_degraded(document))
+        return Group("nothing found", *_beside(document))
     made = table("score", "coordinate", "when", "source", "text", numbers=("score",), rest="text")
     for hit in document["hits"]:
         made.add_row(
@@ -46,7 +46,7 @@ def hits(document: Document, *, explained: bool) -> RenderableType:
         )
         if explained and "explain" in hit:
             made.add_row("", "", "", "", _why(hit["explain"]))
-    return Group(made, *_degraded(document))
+    return Group(made, *_beside(document))
 
 
 def memories(document: Document) -> Table:
@@ -80,7 +80,7 @@ def stats(document: Document) -> Table:
 
 
 def _words(document: Mapping[str, Any]) -> str:
-    text = document.get("text")
+    text = document.get("snippet", {}).get("text") or document.get("text")
     return str(text) if text else _json(document.get("payload", {}))
 
 
@@ -100,9 +100,26 @@ def _why(explain: Mapping[str, Any]) -> Text:
     return Text(line, style="dim", no_wrap=False, overflow="fold")
 
 
-def _degraded(document: Document) -> list[str]:
+def _beside(document: Document) -> list[RenderableType]:
+    """What an answer says beside its hits."""
+    lines: list[RenderableType] = [_placed(one) for one in document.get("explained") or ()]
+    budget = document.get("budget")
+    if budget is not None:
+        left = f", {budget['left_out']} left out" if budget["left_out"] else ""
+        lines.append(f"about {budget['used']} of {budget['limit']} tokens{left}")
     legs = document.get("degraded") or []
-    return [f"without: {', '.join(legs)} (did not answer)"] if legs else []
+    if legs:
+        lines.append(f"without: {', '.join(legs)} (did not answer)")
+    return lines
+
+
+def _placed(one: Mapping[str, Any]) -> Text:
+    rank = "no rank" if one["rank"] is None else f"rank {one['rank']}, score {one['score']:.4f}"
+    why = "" if one["hit"] else f": no hit ({', '.join(one['absent_for'])})"
+    line = Text(f"{place(one['coordinate'])}: {rank}{why}", no_wrap=False, overflow="fold")
+    if "explain" in one:
+        line = line.append(" ").append_text(_why(one["explain"]))
+    return line
 
 
 def _flat(document: Mapping[str, Any], path: str) -> list[tuple[str, Any]]:

@@ -16,8 +16,10 @@ from sfm_core.model import (
     Memory,
     MemoryDraft,
     Page,
+    Placed,
     RecallQuery,
     RecallResult,
+    Snippet,
     Stored,
     StoreStats,
 )
@@ -113,7 +115,7 @@ def batch_stored(done: BatchStored, *, request_id: str = "") -> Document:
 
 
 def hit(found: Hit, *, payload: bool = True, text: bool = False) -> Document:
-    """One hit; `payload` and `text` say whether it carries them."""
+    """One hit; `payload` and `text` say whether it carries them; a snippet, when it was made."""
     stored = found.memory
     said = stored.draft
     document: Document = {
@@ -126,6 +128,10 @@ def hit(found: Hit, *, payload: bool = True, text: bool = False) -> Document:
         document["payload"] = said.payload
     if text:
         document["text"] = stored.text
+    if found.snippet is not None:
+        document["snippet"] = snippet(found.snippet)
+    if found.tokens is not None:
+        document["tokens"] = found.tokens
     document |= {
         "kind": said.kind.value,
         "importance": said.importance,
@@ -138,6 +144,28 @@ def hit(found: Hit, *, payload: bool = True, text: bool = False) -> Document:
     }
     if found.explanation is not None:
         document["explain"] = explanation(found.explanation)
+    return document
+
+
+def snippet(passage: Snippet) -> Document:
+    return {
+        "text": passage.text,
+        "start": passage.start,
+        "marks": [[start, end] for start, end in passage.marks],
+    }
+
+
+def placed(one: Placed) -> Document:
+    """What became of one memory that `explain_for` names."""
+    document: Document = {
+        "coordinate": one.coordinate.numbers(),
+        "hit": not one.absent_for,
+        "rank": one.rank,
+        "score": one.score,
+        "absent_for": [reason.value for reason in one.absent_for],
+    }
+    if one.explanation is not None:
+        document["explain"] = explanation(one.explanation)
     return document
 
 
@@ -157,14 +185,26 @@ def explanation(why: Explanation) -> Document:
 
 def recall_result(found: RecallResult, query: RecallQuery) -> Document:
     """The answer to `query`, with what it asked to have included."""
-    return {
-        "hits": [
-            hit(one, payload=query.include_payload, text=query.include_text) for one in found.hits
-        ],
+    hits = [hit(one, payload=query.include_payload, text=query.include_text) for one in found.hits]
+    return {"hits": hits, **recall_facts(found, query)}
+
+
+def recall_facts(found: RecallResult, query: RecallQuery) -> Document:
+    """What an answer says beside its hits."""
+    document: Document = {
         "position": found.position,
         "took_ms": round(found.took_ms, 3),
         "degraded": list(found.degraded),
     }
+    if query.explain_for:
+        document["explained"] = [placed(one) for one in found.placed]
+    if found.budget is not None:
+        document["budget"] = {
+            "limit": found.budget.limit,
+            "used": found.budget.used,
+            "left_out": len(found.budget.left_out),
+        }
+    return document
 
 
 def recall_results(found: Sequence[RecallResult], queries: Sequence[RecallQuery]) -> Document:

@@ -25,7 +25,18 @@ from sfm_core.errors import Fault, InvalidInput
 @click.option("--min-position", type=int, metavar="N", help="Wait until that write is seen.")
 @click.option("--weights", metavar="JSON", help='Like {"vector": 1, "keyword": 0.5}.')
 @click.option("--explain", is_flag=True, help="Show what each score is the sum of.")
-@click.option("--include", multiple=True, metavar="PART", help="payload, text; may be repeated.")
+@click.option(
+    "--explain-for",
+    multiple=True,
+    metavar="COORD",
+    help="Say the rank of the memory there, or why it is no hit; may be repeated.",
+)
+@click.option(
+    "--include", multiple=True, metavar="PART", help="payload, text, snippet; may be repeated."
+)
+@click.option(
+    "--budget-tokens", type=int, metavar="N", help="Bound on what the hits include, estimated."
+)
 @talks
 def command(talk: Talk, **given: object) -> None:
     """Find the memories that matter for QUERY, best first."""
@@ -44,6 +55,9 @@ def _body(given: dict[str, object]) -> Document:
     for name in ("filter", "weights"):
         if name in body:
             body[name] = json_option(body[name], f"/{name}")
+    if "explain_for" in body:
+        places = enumerate(body["explain_for"])
+        body["explain_for"] = [_corner(place, f"/explain_for/{i}") for i, place in places]
     if "box" in body:
         body["box"] = _box(body["box"])
     return body

@@ -10,6 +10,8 @@ MAX_NAME_CHARS: Final = 256
 """Of `session` and `source`."""
 MAX_QUERY_CHARS: Final = 8192
 MAX_TOP_K: Final = 200
+MAX_EXPLAINED: Final = 16
+MAX_BUDGET_TOKENS: Final = 10_000_000
 MAX_WEIGHT: Final = 1e6
 MAX_BATCH_ITEMS: Final = 1000
 MAX_BATCH_QUERIES: Final = 64

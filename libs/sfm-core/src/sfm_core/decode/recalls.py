@@ -3,14 +3,17 @@
 from collections.abc import Sequence
 from typing import Final
 
-from sfm_core.coordinates import MAX_AXES
+from sfm_core.coordinates import MAX_AXES, Coordinate
 from sfm_core.decode.fields import Faults, Fields, fields, judged
 from sfm_core.decode.limits import (
     MAX_BATCH_QUERIES,
+    MAX_BUDGET_TOKENS,
+    MAX_EXPLAINED,
     MAX_QUERY_CHARS,
     MAX_TOP_K,
     MAX_WEIGHT,
 )
+from sfm_core.decode.memories import coordinate_list
 from sfm_core.errors import InvalidInput
 from sfm_core.filters import Filter, parse
 from sfm_core.jsontext import BATCH, INT64_MAX, faults_in
@@ -18,7 +21,7 @@ from sfm_core.model import Box, Json, Kind, Mode, RecallQuery, Weights
 from sfm_core.scoring import Scoring
 
 DEFAULT_WEIGHTS: Final = Scoring().weights
-_INCLUDED: Final = ("payload", "text")
+_INCLUDED: Final = ("payload", "text", "snippet")
 
 
 def recall_query(raw: object, path: str = "", *, weights: Weights = DEFAULT_WEIGHTS) -> RecallQuery:
@@ -73,8 +76,11 @@ def _recall(raw: object, path: str, faults: Faults, weights: Weights) -> RecallQ
         now=given.instant("now"),
         weights=_weights(given, weights),
         explain=given.flag("explain", default=False),
+        explain_for=_places(given),
         include_payload="payload" in included,
         include_text="text" in included,
+        include_snippet="snippet" in included,
+        budget_tokens=given.integer("budget_tokens", low=1, high=MAX_BUDGET_TOKENS),
     )
     given.done()
     return query
@@ -177,6 +183,22 @@ def _included(given: Fields) -> Sequence[str]:
         else:
             found.append(part)
     return found
+
+
+def _places(given: Fields) -> tuple[Coordinate, ...]:
+    if not given.has("explain_for"):
+        return ()
+    raw, path = given.raw("explain_for"), given.path("explain_for")
+    if not isinstance(raw, list | tuple) or not 1 <= len(raw) <= MAX_EXPLAINED:
+        given.wrong("explain_for", f"must be an array of 1 to {MAX_EXPLAINED} coordinates")
+        return ()
+    found: list[Coordinate] = []
+    for i, one in enumerate(raw):
+        try:
+            found.append(coordinate_list(one, f"{path}/{i}"))
+        except InvalidInput as error:
+            given.faults.extend(error.faults)
+    return tuple(found)
 
 
 def _queries(around: Fields) -> Sequence[object]:

@@ -21,7 +21,7 @@ _APOSTROPHES: Final = {0x2018: "'", 0x2019: "'", 0x02BC: "'", 0xFF07: "'"}
 
 # Han, kana and hangul: written without spaces between words, or (hangul) with particles
 # attached; character bigrams find words in them without a dictionary.
-_BIGRAM_SCRIPTS: Final = (
+BIGRAM_SCRIPTS: Final = (
     "\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
     "\uac00-\ud7a3\u1100-\u11ff\U00020000-\U0003ffff"
 )
@@ -41,10 +41,10 @@ def _marks() -> str:
     return "".join(parts)
 
 
-_WORD: Final = rf"(?:[^\W_{_BIGRAM_SCRIPTS}]++[{_marks()}]*+)++"
-_TOKENS: Final = re.compile(rf"[{_BIGRAM_SCRIPTS}]++|{_WORD}(?:'{_WORD})*+")
+_WORD: Final = rf"(?:[^\W_{BIGRAM_SCRIPTS}]++[{_marks()}]*+)++"
+_TOKENS: Final = re.compile(rf"[{BIGRAM_SCRIPTS}]++|{_WORD}(?:'{_WORD})*+")
 _ASCII_TOKENS: Final = re.compile(r"[a-z0-9]++(?:'[a-z0-9]++)*+")
-_BIGRAM_RUN: Final = re.compile(rf"[{_BIGRAM_SCRIPTS}]")
+_BIGRAM_RUN: Final = re.compile(rf"[{BIGRAM_SCRIPTS}]")
 
 
 class Analyzer:

@@ -5,13 +5,17 @@ from sfm_core.model.events import Event
 from sfm_core.model.listings import ListQuery, Page, StoreStats
 from sfm_core.model.memories import DEFAULT_IMPORTANCE, Kind, Memory, MemoryDraft
 from sfm_core.model.recalls import (
+    Absence,
     Box,
+    Budget,
     Explanation,
     Hit,
     Leg,
     Mode,
+    Placed,
     RecallQuery,
     RecallResult,
+    Snippet,
     Weights,
 )
 from sfm_core.model.values import F32, F64, I32, I64, Json, JsonObject, Mask
@@ -39,9 +43,11 @@ __all__ = [
     "F64",
     "I32",
     "I64",
+    "Absence",
     "Applied",
     "BatchStored",
     "Box",
+    "Budget",
     "Changes",
     "Delete",
     "EmbedderInfo",
@@ -60,11 +66,13 @@ __all__ = [
     "MemoryDraft",
     "Mode",
     "Page",
+    "Placed",
     "Precondition",
     "RecallQuery",
     "RecallResult",
     "Receipt",
     "Sample",
+    "Snippet",
     "Stamp",
     "StoreItem",
     "StoreStats",

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from uuid import UUID
 
+from sfm_core.coordinates import Coordinate
 from sfm_core.filters import Filter
 from sfm_core.model.memories import Kind, Memory
 
@@ -61,8 +63,13 @@ class RecallQuery:
     """Time that recency and expiry are reckoned from; None: the clock's."""
     weights: Weights | None = None
     explain: bool = False
+    explain_for: tuple[Coordinate, ...] = ()
+    """Places whose rank, or absence, the answer explains."""
     include_payload: bool = True
     include_text: bool = False
+    include_snippet: bool = False
+    budget_tokens: int | None = None
+    """What the included parts of all hits may come to, in estimated tokens."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,11 +94,68 @@ class Explanation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Snippet:
+    """The passage of a memory's text that matches a question best: `text[start:start + len]`."""
+
+    text: str
+    start: int
+    """Where it begins in the memory's text, in code points."""
+    marks: tuple[tuple[int, int], ...]
+    """Matching words as (start, end) within the snippet, ascending, apart."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Hit:
     memory: Memory
     score: float
     importance_norm: float
     explanation: Explanation | None = None
+    snippet: Snippet | None = None
+    tokens: int | None = None
+    """Estimate for its included parts; None when no budget was asked."""
+
+
+class Absence(StrEnum):
+    """A reason for which a memory is no hit."""
+
+    UNKNOWN = "unknown"
+    """Nothing is stored there as far as this answer sees, or it was deleted."""
+    EXPIRED = "expired"
+    KIND = "kind"
+    SINCE = "since"
+    UNTIL = "until"
+    BOX = "box"
+    FILTER = "filter"
+    NOT_EMBEDDED = "not_embedded"
+    """It has no vector yet: its cosine counts as none."""
+    MIN_SIMILARITY = "min_similarity"
+    UNRELATED = "unrelated"
+    """Its score is 0: no leg connects it with the question."""
+    MIN_SCORE = "min_score"
+    OUTRANKED = "outranked"
+    BUDGET = "budget"
+    """It did not fit into what `budget_tokens` left."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placed:
+    """What became of one memory in a recall."""
+
+    coordinate: Coordinate
+    rank: int | None = None
+    """From 1, among all that may be found; None where it may not."""
+    score: float | None = None
+    explanation: Explanation | None = None
+    absent_for: tuple[Absence, ...] = ()
+    """Why it is no hit; empty for a hit."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    limit: int
+    used: int
+    left_out: tuple[UUID, ...] = ()
+    """Those of the `top_k` that did not fit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,3 +165,6 @@ class RecallResult:
     """Log position the answer is of: every event up to it was seen."""
     took_ms: float
     degraded: tuple[str, ...] = ()
+    placed: tuple[Placed, ...] = ()
+    """One for each of `explain_for`, in its order."""
+    budget: Budget | None = None

@@ -13,9 +13,11 @@ import numpy as np
 from sfm_core.errors import DeadlineExceeded, Unavailable
 from sfm_core.importance import RESERVOIR
 from sfm_core.lexical.analysis import Analyzer
-from sfm_core.model import F32, Hit, Json, Memory, Mode, RecallQuery, RecallResult, Weights
+from sfm_core.model import F32, Json, Memory, Mode, RecallQuery, RecallResult, Weights
+from sfm_core.offload import off_loop
 from sfm_core.owned import owned_tasks
 from sfm_core.ports import ChangeFeed, Clock, Embedder, NoTelemetry, RecordStore, Telemetry
+from sfm_core.recall.hits import costs_little, shown
 from sfm_core.recall.payloads import PayloadColumns
 from sfm_core.recall.rank import Plan, Ranked
 from sfm_core.recall.reservoir import Reservoir
@@ -217,15 +219,24 @@ class RecallEngine:
         ]
         async with self._payloads.held(entry, namespace, [query.filter for query in queries]):
             snapshot, ranked, memories = await self._settled(namespace, entry, plans)
+        made = await off_loop(
+            lambda: [
+                shown(namespace, q, self._analyzer, ranking.candidates, ranking.placed, memories)
+                for q, ranking in zip(queries, ranked, strict=True)
+            ],
+            when=not all(map(costs_little, queries)),
+        )
         took_ms = round(1000.0 * (perf_counter() - started), 3)
         return tuple(
             RecallResult(
-                hits=_hits(one, memories),
+                hits=one.hits,
                 position=snapshot.position,
                 took_ms=took_ms,
-                degraded=degraded if plan.query.mode is not Mode.KEYWORD else (),
+                degraded=degraded if query.mode is not Mode.KEYWORD else (),
+                placed=one.placed,
+                budget=one.budget,
             )
-            for plan, one in zip(plans, ranked, strict=True)
+            for query, one in zip(queries, made, strict=True)
         )
 
     async def _embed(
@@ -253,7 +264,7 @@ class RecallEngine:
     async def _settled(
         self, namespace: str, entry: Entry, plans: Sequence[Plan]
     ) -> tuple[Snapshot, Sequence[Ranked], Mapping[UUID, Memory]]:
-        """Ranks and rows that agree; after the last try `_hits` leaves out what does not."""
+        """Ranks and rows that agree; after the last try `shown` leaves out what does not."""
         tries = TRIES
         while True:
             tries -= 1
@@ -279,19 +290,6 @@ class RecallEngine:
         took = perf_counter() - started
         self._telemetry.observe("recall_stage_seconds", took, stage="hydrate")
         return memories
-
-
-def _hits(ranked: Ranked, memories: Mapping[UUID, Memory]) -> tuple[Hit, ...]:
-    return tuple(
-        Hit(
-            memory=memories[candidate.id],
-            score=candidate.score,
-            importance_norm=candidate.norm,
-            explanation=candidate.explanation,
-        )
-        for candidate in ranked.candidates
-        if candidate.id in memories and memories[candidate.id].version == candidate.version
-    )
 
 
 def _slab_facts(view: View) -> Mapping[str, Json]:

@@ -12,7 +12,7 @@ over the matrix in float64 at most (50 to 100 ms for 100 000 x 384), and half th
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sfm_core import scoring as rules
-from sfm_core.model import F32, F64, I64, Explanation, Mask, Mode, RecallQuery
+from sfm_core.model import F32, F64, I64, Explanation, Mask, Mode, Placed, RecallQuery
 from sfm_core.recall.admit import admitted, unexpired
 from sfm_core.recall.cosines import Cosines
 from sfm_core.recall.view import Snapshot
@@ -63,6 +63,12 @@ class Candidate:
 class Ranked:
     candidates: Sequence[Candidate]
     """At most `top_k`, best first."""
+    placed: Sequence[Placed] = ()
+    """For each of the query's `explain_for`."""
+
+
+type Standing = tuple[int, Candidate]
+"""Rank, from 1, and the score with its reasons."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +105,26 @@ def rank(snapshot: Snapshot, plans: Sequence[Plan]) -> list[Ranked]:
         for i, found in zip(places, search(snapshot, [asked[i] for i in places]), strict=True):
             ranked[i] = Ranked(candidates=_best(snapshot, plans[i], found))
     return ranked
+
+
+def standings(snapshot: Snapshot, plan: Plan, rows: Sequence[int]) -> dict[int, Standing]:
+    """Where `rows` stand among all rows that may be found, `min_score` and `top_k` aside.
+
+    Rows that the query rules out, or that have nothing to do with it, are left out.
+    """
+    query = replace(plan.query, top_k=max(1, snapshot.rows), min_score=None, explain=True)
+    whole = replace(plan, query=query)
+    asked = _asked(snapshot, whole)
+    if not rows or not _is_for(query.mode, asked):
+        return {}
+    [found] = _SEARCHES[query.mode](snapshot, [asked])
+    order = _order(snapshot, query, found)
+    config = _config(whole)
+    placed: dict[int, Standing] = {}
+    for at in np.flatnonzero(np.isin(found.rows[order], rows)).tolist():
+        i = int(order[at])
+        placed[int(found.rows[i])] = (at + 1, _candidate(snapshot, found, i, config))
+    return placed
 
 
 def _asked(snapshot: Snapshot, plan: Plan) -> _Asked:
@@ -273,8 +299,21 @@ def _bm25(snapshot: Snapshot, plan: Plan) -> F64:
 
 
 def _best(snapshot: Snapshot, plan: Plan, found: _Found) -> list[Candidate]:
+    config = _config(plan) if plan.query.explain else ""
+    order = _order(snapshot, plan.query, found)
+    return [_candidate(snapshot, found, i, config) for i in order.tolist()]
+
+
+def _config(plan: Plan) -> str:
+    scoring = plan.scoring.weighted(plan.query.weights)
+    return scoring.config(
+        model_revision=plan.model_revision, floor=plan.floor, analyzer=plan.analyzer
+    )
+
+
+def _order(snapshot: Snapshot, query: RecallQuery, found: _Found) -> I64:
     """The final order: score to a millionth, then importance norm, then id."""
-    query, score = plan.query, found.scores.score
+    score = found.scores.score
     related = (
         found.related if query.min_score is None else found.related & (score >= query.min_score)
     )
@@ -282,13 +321,8 @@ def _best(snapshot: Snapshot, plan: Plan, found: _Found) -> list[Candidate]:
     keys = [-np.rint(score[kept] / TIE), -snapshot.norms[found.rows[kept]]]
     left = leading(keys, query.top_k)
     low_first = [key[left] for key in keys] + _id_words(snapshot, found.rows[kept[left]])
-    order = kept[left[np.lexsort(low_first[::-1])[: query.top_k]]]
-    config = ""
-    if query.explain:
-        config = plan.scoring.weighted(query.weights).config(
-            model_revision=plan.model_revision, floor=plan.floor, analyzer=plan.analyzer
-        )
-    return [_candidate(snapshot, found, int(i), config) for i in order]
+    order: I64 = kept[left[np.lexsort(low_first[::-1])[: query.top_k]]]
+    return order
 
 
 def _id_words(snapshot: Snapshot, rows: I64) -> list[U64]:

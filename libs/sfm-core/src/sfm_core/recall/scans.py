@@ -11,7 +11,8 @@ import anyio.to_thread
 
 from sfm_core.errors import Unavailable
 from sfm_core.ports import Telemetry
-from sfm_core.recall.rank import Plan, Ranked, rank
+from sfm_core.recall.placing import answered
+from sfm_core.recall.rank import Plan, Ranked
 from sfm_core.recall.view import Snapshot
 from sfm_core.recall.views import Entry
 
@@ -99,7 +100,9 @@ class Scans:
         plans = [plan for job in jobs for plan in job.plans]
         try:
             snapshot = await entry.snapshot()
-            ranked = await anyio.to_thread.run_sync(rank, snapshot, plans, limiter=self._limiter)
+            ranked = await anyio.to_thread.run_sync(
+                answered, entry.view.namespace, snapshot, plans, limiter=self._limiter
+            )
         except Exception as error:  # noqa: BLE001 - handed to the caller it belongs to
             if len(jobs) == 1:
                 jobs[0].outcome = error

@@ -22,11 +22,15 @@ from sfm_api.openapi.schema import (
 from sfm_core.coordinates import MAX_AXES
 from sfm_core.decode.limits import (
     MAX_BATCH_QUERIES,
+    MAX_BUDGET_TOKENS,
+    MAX_EXPLAINED,
     MAX_QUERY_CHARS,
     MAX_TOP_K,
     MAX_WEIGHT,
 )
 from sfm_core.filters import SYSTEM_FIELDS
+from sfm_core.model import Absence
+from sfm_core.recall.snippets import MAX_CHARS
 
 _EXPLANATION: Final = described(
     {"type": "object", "additionalProperties": True},
@@ -56,7 +60,22 @@ _RECALL: Final[dict[str, Schema]] = {
     "now": described(TIME, "Time that recency and expiry are reckoned from."),
     "weights": ref("Weights"),
     "explain": {**FLAG, "default": False},
-    "include": listing(text(enum=["payload", "text"]), uniqueItems=True, default=["payload"]),
+    "explain_for": listing(
+        COORDINATE,
+        minItems=1,
+        maxItems=MAX_EXPLAINED,
+        description="Places whose rank, or absence, the answer explains; costs a full scoring.",
+    ),
+    "include": listing(
+        text(enum=["payload", "text", "snippet"]), uniqueItems=True, default=["payload"]
+    ),
+    "budget_tokens": integer(
+        1,
+        MAX_BUDGET_TOKENS,
+        description="Bound on the tokens of what the hits include (payload as JSON, text, "
+        "snippet), estimated as a token per 4 bytes of UTF-8. Best first; a hit that does not "
+        "fit is left out, and the next one may still fit.",
+    ),
 }
 
 _WEIGHT: Final = number(minimum=0, maximum=MAX_WEIGHT)
@@ -93,6 +112,8 @@ SCHEMAS: Final[dict[str, Schema]] = {
                 "score": UNIT,
                 "payload": OBJECT,
                 "text": text(),
+                "snippet": ref("Snippet"),
+                "tokens": integer(description="Estimate for this hit, with `budget_tokens`."),
                 "kind": KIND,
                 "importance": number(),
                 "importance_norm": UNIT,
@@ -103,13 +124,43 @@ SCHEMAS: Final[dict[str, Schema]] = {
         ),
         "additionalProperties": True,
     },
+    "Snippet": {
+        **record(
+            {
+                "text": text(maxLength=MAX_CHARS),
+                "start": integer(),
+                "marks": listing(listing(integer(), minItems=2, maxItems=2)),
+            }
+        ),
+        "description": "The passage of the memory's text that matches best by words: where it "
+        "starts, and matching words as [start, end] within it; all counted in code points.",
+    },
+    "Placed": {
+        **record(
+            {
+                "coordinate": COORDINATE,
+                "hit": FLAG,
+                "rank": {**integer(1), "type": ["integer", "null"]},
+                "score": {**UNIT, "type": ["number", "null"]},
+                "absent_for": listing(text(enum=[str(reason) for reason in Absence])),
+                "explain": _EXPLANATION,
+            },
+            required=("coordinate", "hit", "rank", "score", "absent_for"),
+        ),
+        "description": "What became of one of `explain_for`: its rank among all that may be "
+        "found, or why it is no hit.",
+    },
+    "Budget": record({"limit": integer(1), "used": integer(), "left_out": integer()}),
     "RecallResult": record(
         {
             "hits": listing(ref("Hit"), maxItems=MAX_TOP_K),
             "position": integer(description="The answer covers the log up to here."),
             "took_ms": number(minimum=0),
             "degraded": listing(text(), description="What could not take part."),
-        }
+            "explained": listing(ref("Placed"), maxItems=MAX_EXPLAINED),
+            "budget": ref("Budget"),
+        },
+        required=("hits", "position", "took_ms", "degraded"),
     ),
     "RecallBatchResult": record(
         {"results": listing(ref("RecallResult"), minItems=1, maxItems=MAX_BATCH_QUERIES)}
