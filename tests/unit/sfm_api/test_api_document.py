@@ -87,7 +87,11 @@ def test_every_schema_is_a_schema_and_every_reference_leads_somewhere() -> None:
     document = openapi()
     for schema in document["components"]["schemas"].values():
         jsonschema_rs.meta.validate(schema)
-    known = {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
+    known = {
+        f"#/components/{part}/{name}"
+        for part in ("schemas", "headers")
+        for name in document["components"][part]
+    }
     asked = {node["$ref"] for node in nodes(document) if "$ref" in node}
     assert known == asked
 

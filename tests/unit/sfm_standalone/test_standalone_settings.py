@@ -48,3 +48,18 @@ def test_the_banner_quotes_a_token_path_for_the_shell() -> None:
 def test_the_banner_does_not_show_a_token_from_the_environment() -> None:
     said = banner("http://127.0.0.1:9595", None, Path("/data"))
     assert "Bearer $SOMA_API_TOKEN" in said
+
+
+@pytest.mark.parametrize(
+    ("env", "limit"),
+    [
+        ({}, 0),
+        ({"SFM_HTTP_HOST": "192.0.2.1", "SOMA_API_TOKEN": "a-token-of-my-own-1"}, 600),
+        ({"SOMA_RATE_LIMIT_MAX": "7"}, 7),
+        ({"SOMA_RATE_LIMIT_MAX": "0", "SFM_HTTP_HOST": "192.0.2.1"}, 0),
+    ],
+)
+def test_on_loopback_nobody_is_limited_who_did_not_ask_for_it(
+    env: dict[str, str], limit: int
+) -> None:
+    assert load(StandaloneSettings, env).rate_limit == limit

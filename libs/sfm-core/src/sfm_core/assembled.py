@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sfm_core.adapters.embedders import ObservedEmbedder
+from sfm_core.adapters.shared import Shared
 from sfm_core.errors import Unavailable
 from sfm_core.model import Json, StoreStats
 from sfm_core.ports import Clock, EventLog, RecordStore
@@ -41,6 +42,8 @@ class Runtime:
     events: EventLog
     embedder: ObservedEmbedder
     clock: Clock
+    shared: Shared
+    """What is shared with other processes beside the record store."""
     tenant_rules: str
     """`enforced`, or why the database does not enforce row-level security."""
 
@@ -68,7 +71,19 @@ class Runtime:
         embedder = Dependency(
             name="embedder", ok=True, required=True, detail=f"{info.name} ({kind})"
         )
-        return Readiness(dependencies=(store, embedder))
+        return Readiness(dependencies=(store, embedder, *await self._redis()))
+
+    async def _redis(self) -> Sequence[Dependency]:
+        """Redis only degrades: without it requests are counted per process, rows come from
+        PostgreSQL.
+        """
+        if self.shared.redis is None:
+            return ()
+        try:
+            await self.shared.redis.ping()
+        except Unavailable as error:
+            return (Dependency(name="redis", ok=False, required=False, detail=error.detail),)
+        return (Dependency(name="redis", ok=True, required=False),)
 
     def _embedder_facts(self) -> dict[str, Json]:
         info = self.embedder.info
@@ -91,6 +106,10 @@ def show(runtime: Runtime, telemetry: PrometheusTelemetry) -> None:
     )
     views = runtime.recall.views
     telemetry.gauge("embedder_queue_texts", lambda: float(runtime.embedder.statistics().waiting))
+    if redis := runtime.shared.redis:
+        telemetry.gauge("redis_breaker_open", lambda: float(redis.is_broken))
+    if runtime.shared.limiter is not None:
+        telemetry.gauge("limiter_shared", lambda: float(runtime.shared.counts_in_redis))
     telemetry.gauge("view_namespaces", lambda: float(views.totals()[0]))
     telemetry.gauge("slab_rows", lambda: float(views.totals()[1]))
     telemetry.gauge("slab_bytes", lambda: float(views.totals()[2]))

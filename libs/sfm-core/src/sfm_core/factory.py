@@ -13,9 +13,10 @@ from sfm_core.adapters.inmemory_events import InMemoryEvents
 from sfm_core.adapters.postgres.events import PostgresEvents
 from sfm_core.adapters.postgres.pool import Pool, open_pool
 from sfm_core.adapters.postgres.store import PostgresStore
+from sfm_core.adapters.shared import open_shared
 from sfm_core.assembled import Runtime
 from sfm_core.errors import Misconfigured
-from sfm_core.model import Weights
+from sfm_core.model import Quota, Weights
 from sfm_core.owned import OwnedJobs, owned_tasks
 from sfm_core.ports import Clock, EventLog, NoTelemetry, Telemetry
 from sfm_core.recall.engine import RecallEngine, RecallPolicy
@@ -75,12 +76,14 @@ async def open_runtime(
     model_cache: Path | None = None,
     warm_up: bool = False,
     telemetry: Telemetry | None = None,
+    quota: Quota | None = None,
 ) -> AsyncGenerator[Runtime]:
     """Open every dependency in order; close them in reverse, also when a later one fails.
 
     `embedder` takes the place of the configured one; `model_cache` is where the packaged model
     is built the first time (default: the user's cache folder). With `warm_up`, views are loaded
-    in the background at once instead of by the first recall of each namespace.
+    in the background at once instead of by the first recall of each namespace. With a `quota`,
+    the runtime has a limiter that keeps it, shared through Redis where there is one.
 
     Raises:
         Misconfigured: a setting is missing, a model file is wrong, or the database's schema is
@@ -100,6 +103,9 @@ async def open_runtime(
                     telemetry=telemetry,
                 )
             )
+        shared = await stack.enter_async_context(
+            open_shared(settings.redis_url, quota=quota, telemetry=telemetry)
+        )
         stores = await _stores(pool, embedder.info.dim)
         store = stores.records
         recall = await stack.enter_async_context(
@@ -136,6 +142,7 @@ async def open_runtime(
             events=stores.events,
             embedder=embedder,
             clock=clock,
+            shared=shared,
             tenant_rules=stores.tenant_rules,
         )
 

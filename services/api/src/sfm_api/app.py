@@ -59,6 +59,7 @@ def create_app(
             contract.OPERATIONS,
             credentials=credentials or AdminToken(settings.api_token),
             limits=limits,
+            limiter=runtime.shared.limiter,
         ),
         middleware=[Middleware(Envelope, services=services), *_cors(settings.cors_origins)],
         exception_handlers={
@@ -90,6 +91,10 @@ def _cors(origins: tuple[str, ...]) -> list[Middleware]:
             expose_headers=[
                 "ETag",
                 "Idempotent-Replay",
+                "RateLimit-Limit",
+                "RateLimit-Policy",
+                "RateLimit-Remaining",
+                "RateLimit-Reset",
                 "Retry-After",
                 "Sfm-Position",
                 "X-Request-ID",

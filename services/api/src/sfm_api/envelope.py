@@ -2,8 +2,9 @@
 
 import logging
 import re
+from collections.abc import Mapping
 from time import perf_counter
-from typing import Final, final
+from typing import Any, Final, final
 from uuid import uuid4
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -49,7 +50,7 @@ class Envelope:
         headers = Headers(scope=scope)
         request_id = _request_id(headers)
         scope.setdefault("state", {}).update(services=self._services, request_id=request_id)
-        answer = _Answer(send, request_id, scope["http_version"])
+        answer = _Answer(send, scope["state"], scope["http_version"])
         started = perf_counter()
         with (
             self._services.tracing.request(scope["method"], headers) as span,
@@ -98,9 +99,9 @@ class Envelope:
 class _Answer:
     """A `send` that adds the headers of every answer and remembers the status."""
 
-    def __init__(self, send: Send, request_id: str, http_version: str) -> None:
+    def __init__(self, send: Send, state: Mapping[str, Any], http_version: str) -> None:
         self._send = send
-        self._request_id = request_id
+        self._state = state
         self._http1 = http_version.startswith("1")
         self.status = 0
 
@@ -108,7 +109,8 @@ class _Answer:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             headers = MutableHeaders(scope=message)
-            headers["X-Request-ID"] = self._request_id
+            headers["X-Request-ID"] = self._state["request_id"]
+            headers.update(self._state.get("answer_headers", {}))
             for name, value in _SECURITY.items():
                 headers.setdefault(name, value)
             if self._http1 and self.status in (408, 413):

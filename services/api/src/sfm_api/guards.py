@@ -1,9 +1,11 @@
 """What stands between a route and its handler: pure ASGI, one rule each.
 
-Order, from the outside: `Authenticated`, `Admitted`, `Deadlined`, `BodyLimited`. So a request
-that is refused for its credential is refused before a byte of its body is read.
+Order, from the outside: `Authenticated`, `RateLimited`, `Authorized`, `Admitted`, `Deadlined`,
+`BodyLimited`. So a request that is refused for its credential, or because its holder calls too
+often, is refused before a byte of its body is read.
 """
 
+from hashlib import blake2b
 from typing import Final, final
 
 import anyio
@@ -11,7 +13,7 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from sfm_api.credentials import Access, Credentials
+from sfm_api.credentials import Access, Credentials, Principal
 from sfm_core.coordinates import checked_namespace
 from sfm_core.errors import DeadlineExceeded, TooLarge, Unauthenticated, Unavailable
 
@@ -21,23 +23,41 @@ _CHARSETS: Final = frozenset({"", "utf-8", "utf8"})
 
 @final
 class Authenticated:
-    """Lets through who has a known token that reaches this call; sets `state["principal"]`."""
+    """Lets through who has a known token.
 
-    def __init__(self, app: ASGIApp, *, credentials: Credentials, needs: Access) -> None:
+    Sets `state["principal"]`, and `state["subject"]`: a digest of the token, for counting.
+    """
+
+    def __init__(self, app: ASGIApp, *, credentials: Credentials) -> None:
         self._app = app
         self._credentials = credentials
-        self._needs = needs
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         token = _bearer(Headers(scope=scope))
         principal = await self._credentials.principal(token)
         if principal is None:
             raise Unauthenticated("this token is not known")
+        scope["state"]["principal"] = principal
+        scope["state"]["subject"] = blake2b(
+            token, digest_size=16, person=b"sfm-subject"
+        ).hexdigest()
+        await self._app(scope, receive, send)
+
+
+@final
+class Authorized:
+    """Lets through who may make this call in this namespace."""
+
+    def __init__(self, app: ASGIApp, *, needs: Access) -> None:
+        self._app = app
+        self._needs = needs
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         namespace = scope["path_params"].get("ns")
         if namespace is not None:
             checked_namespace(namespace)
+        principal: Principal = scope["state"]["principal"]
         principal.require(self._needs, namespace)
-        scope["state"]["principal"] = principal
         await self._app(scope, receive, send)
 
 

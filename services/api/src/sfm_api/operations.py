@@ -17,9 +17,11 @@ from starlette.routing import Route, request_response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sfm_api.credentials import Access, Credentials
-from sfm_api.guards import Admitted, Authenticated, BodyLimited, Deadlined, Gate
+from sfm_api.guards import Admitted, Authenticated, Authorized, BodyLimited, Deadlined, Gate
 from sfm_api.limits import Limits
+from sfm_api.ratelimit import RateLimited
 from sfm_api.state import State
+from sfm_core.ports import RateLimiter
 
 type Handler = Callable[[Request[State]], Awaitable[Response]]
 
@@ -47,13 +49,17 @@ class Operation:
 
 
 def routes(
-    operations: Iterable[Operation], *, credentials: Credentials, limits: Limits
+    operations: Iterable[Operation],
+    *,
+    credentials: Credentials,
+    limits: Limits,
+    limiter: RateLimiter | None = None,
 ) -> list[Route]:
-    """One route per path, each answering every method."""
-    gate = Gate(limits.in_flight)
+    """One route per path, each answering every method; without a limiter nobody is limited."""
+    guards = _Guards(credentials, limits, limiter, Gate(limits.in_flight))
     paths: dict[str, dict[str, ASGIApp]] = {}
     for operation in operations:
-        guarded = _guarded(operation, credentials, limits, gate)
+        guarded = guards.around(operation)
         paths.setdefault(operation.path, {})[operation.method] = guarded
     return [_exact(Route(path, endpoint=Resource(methods))) for path, methods in paths.items()]
 
@@ -86,14 +92,27 @@ class Resource:
             )
 
 
-def _guarded(operation: Operation, credentials: Credentials, limits: Limits, gate: Gate) -> ASGIApp:
-    app = request_response(operation.handler)  # type: ignore[arg-type]  # its hint knows no State
-    if operation.needs is None:
-        return app
-    batch = operation.body is Body.BATCH
-    if operation.body is not Body.NONE:
-        max_bytes = limits.batch_body_bytes if batch else limits.body_bytes
-        app = BodyLimited(app, max_bytes=max_bytes, seconds=limits.body_s)
-    app = Deadlined(app, seconds=limits.batch_s if batch else limits.request_s)
-    app = Admitted(app, gate=gate)
-    return Authenticated(app, credentials=credentials, needs=operation.needs)
+@dataclass(frozen=True, slots=True)
+class _Guards:
+    """What stands before every handler; see `guards` for the order."""
+
+    credentials: Credentials
+    limits: Limits
+    limiter: RateLimiter | None
+    gate: Gate
+
+    def around(self, operation: Operation) -> ASGIApp:
+        app = request_response(operation.handler)  # type: ignore[arg-type]  # its hint knows no State
+        if operation.needs is None:
+            return app
+        limits = self.limits
+        batch = operation.body is Body.BATCH
+        if operation.body is not Body.NONE:
+            max_bytes = limits.batch_body_bytes if batch else limits.body_bytes
+            app = BodyLimited(app, max_bytes=max_bytes, seconds=limits.body_s)
+        app = Deadlined(app, seconds=limits.batch_s if batch else limits.request_s)
+        app = Admitted(app, gate=self.gate)
+        app = Authorized(app, needs=operation.needs)
+        if self.limiter is not None:
+            app = RateLimited(app, limiter=self.limiter)
+        return Authenticated(app, credentials=self.credentials)

@@ -9,6 +9,7 @@ from sfm_api.app import create_app
 from sfm_api.server import serve_http
 from sfm_api.settings import ServiceSettings
 from sfm_core.factory import open_runtime
+from sfm_core.model import Quota
 from sfm_core.runtime.metrics import open_telemetry, watch_loop
 from sfm_core.runtime.tracing import Tracing
 
@@ -27,7 +28,10 @@ async def run(settings: ServiceSettings, stopping: anyio.Event, *, tracing: Trac
     """
     telemetry = open_telemetry()
     async with open_runtime(
-        settings.core, warm_up=True, telemetry=tracing.observing(telemetry)
+        settings.core,
+        warm_up=True,
+        telemetry=tracing.observing(telemetry),
+        quota=Quota.of(settings.http.rate_limit, settings.http.rate_limit_window_seconds),
     ) as runtime:
         app = create_app(runtime, settings.http, telemetry=telemetry, tracing=tracing)
         async with anyio.create_task_group() as tasks:

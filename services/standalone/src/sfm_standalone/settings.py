@@ -22,6 +22,13 @@ class StandaloneSettings:
         "SOMA_API_TOKEN", default=None, doc="Admin bearer token; else one is made and kept."
     )
 
+    @property
+    def rate_limit(self) -> int:
+        """As the services limit; on loopback nobody is limited who did not ask for it."""
+        if self.http.rate_limit_max is None and is_loopback(self.http.http_host):
+            return 0
+        return self.http.rate_limit
+
     def faults(self) -> Iterable[str]:
         """A token that others can try over the network is held to the rule of the services."""
         if self.api_token is not None and not is_loopback(self.http.http_host):

@@ -12,6 +12,7 @@ from sfm_api.app import create_app
 from sfm_core.adapters.postgres.migrate import migrate
 from sfm_core.errors import Misconfigured
 from sfm_core.factory import IN_MEMORY, open_runtime
+from sfm_core.model import Quota
 from sfm_core.runtime.api_settings import ApiSettings
 from sfm_core.runtime.core_settings import CoreSettings
 from sfm_core.runtime.metrics import PrometheusTelemetry, open_telemetry
@@ -58,6 +59,7 @@ async def open_app(
             model_cache=data_dir / MODELS,
             warm_up=True,
             telemetry=tracing.observing(telemetry),
+            quota=Quota.of(settings.rate_limit, settings.http.rate_limit_window_seconds),
         ) as runtime,
     ):
         api = ApiSettings.of(settings.http, token)

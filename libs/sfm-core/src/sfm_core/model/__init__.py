@@ -4,6 +4,7 @@ from sfm_core.model.embedders import EmbedderInfo
 from sfm_core.model.events import Event
 from sfm_core.model.listings import ListQuery, Page, StoreStats
 from sfm_core.model.memories import DEFAULT_IMPORTANCE, Kind, Memory, MemoryDraft
+from sfm_core.model.quotas import Quota, Verdict
 from sfm_core.model.recalls import (
     Absence,
     Box,
@@ -68,6 +69,7 @@ __all__ = [
     "Page",
     "Placed",
     "Precondition",
+    "Quota",
     "RecallQuery",
     "RecallResult",
     "Receipt",
@@ -78,6 +80,7 @@ __all__ = [
     "StoreStats",
     "Stored",
     "Upsert",
+    "Verdict",
     "ViewRow",
     "Weights",
     "Write",

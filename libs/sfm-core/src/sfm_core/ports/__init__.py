@@ -9,15 +9,18 @@ from sfm_core.ports.events import EventLog
 from sfm_core.ports.feed import Applier, ChangeFeed
 from sfm_core.ports.process import Clock, Jobs, NoTelemetry, Telemetry
 from sfm_core.ports.records import RecordStore
+from sfm_core.ports.shared import Cache, RateLimiter
 
 __all__ = [
     "Applier",
+    "Cache",
     "ChangeFeed",
     "Clock",
     "Embedder",
     "EventLog",
     "Jobs",
     "NoTelemetry",
+    "RateLimiter",
     "RecordStore",
     "Telemetry",
 ]

@@ -8,6 +8,7 @@ from sfm_core.runtime.settings import setting
 
 type LogLevel = Literal["debug", "info", "warning", "error"]
 
+RATE_LIMIT_MAX: Final = 600
 MIN_TOKEN_CHARS: Final = 16
 _MIB: Final = 1024 * 1024
 _KNOWN_DEFAULTS: Final = frozenset(
@@ -45,6 +46,20 @@ class HttpSettings:
         high=1024,
         doc="Largest request body in MiB; batches get 16 times that.",
     )
+    rate_limit_max: int | None = setting(
+        "SOMA_RATE_LIMIT_MAX",
+        default=None,
+        low=0,
+        high=1_000_000,
+        doc="Requests per token and window; 0: no limit. Default 600, on loopback standalone 0.",
+    )
+    rate_limit_window_seconds: float = setting(
+        "SOMA_RATE_LIMIT_WINDOW_SECONDS",
+        default=60.0,
+        low=1,
+        high=86_400,
+        doc="The window of that limit.",
+    )
     cors_origins: tuple[str, ...] = setting(
         "SOMA_CORS_ORIGINS", default=(), doc="Origins that browsers may call from, comma-joined."
     )
@@ -67,6 +82,11 @@ class HttpSettings:
     @property
     def max_request_body_bytes(self) -> int:
         return self.max_request_body_mb * _MIB
+
+    @property
+    def rate_limit(self) -> int:
+        """Requests per window that a token may make; 0: as many as it likes."""
+        return RATE_LIMIT_MAX if self.rate_limit_max is None else self.rate_limit_max
 
     @property
     def max_batch_body_bytes(self) -> int:

@@ -33,6 +33,9 @@ class CoreSettings:
     postgres_pool_size: int = setting(
         "POSTGRES_POOL_SIZE", default=10, low=1, high=500, doc="Connections of one process."
     )
+    redis_url: Secret | None = setting(
+        "REDIS_URL", default=None, doc="Redis or Valkey that processes share; none: do without."
+    )
     embedder: EmbedderName = setting(
         "SFM_EMBEDDER", default="onnx", doc="onnx (by meaning) or hash (by words, no model)."
     )

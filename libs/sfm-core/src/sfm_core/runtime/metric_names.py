@@ -104,6 +104,10 @@ METRICS: Final[Mapping[str, Metric]] = MappingProxyType(
             _counts("embedder_batch_texts", "Texts embedded in one go."),
             _seconds("embedder_duration_seconds", "Time on the threads for one go.", "outcome"),
             _info("embedder_info", "The embedder in use.", "name", "semantic", "revision"),
+            _seconds("redis_duration_seconds", "Time a caller waited for Redis.", "outcome"),
+            _gauge("redis_breaker_open", "1 while Redis is passed by, because it failed."),
+            _gauge("limiter_shared", "1: requests are counted in Redis; 0: by this process."),
+            _counter("rate_limited_total", "Requests refused by the rate limit."),
             _seconds("event_loop_lag_seconds", "How late the event loop came round."),
             _info("build_info", "What runs.", "version", "python"),
         )

@@ -22,6 +22,7 @@ _ERRORS: Final = {
     413: "The body is too large.",
     415: "The body is not sent as `application/json`.",
     422: "Invalid; `errors` names each fault with its path.",
+    429: "The token calls too often; see `Retry-After`.",
     503: "Something it needs does not answer, or too much is going on; see `Retry-After`.",
     504: "Not answered in time.",
 }
@@ -50,8 +51,29 @@ _IN_PATH: Final[dict[str, Parameter]] = {
         "example": "1,2.5,-3",
     },
 }
+_RATE: Final[dict[str, Schema]] = {
+    "RateLimit-Limit": {
+        "description": "Requests a token may make at once; there when tokens are limited.",
+        "schema": text(pattern="^[0-9]+$"),
+    },
+    "RateLimit-Remaining": {
+        "description": "Of these, how many are left.",
+        "schema": text(pattern="^[0-9]+$"),
+    },
+    "RateLimit-Reset": {
+        "description": "Seconds without a request after which all are there again.",
+        "schema": text(pattern="^[0-9]+$"),
+    },
+    "RateLimit-Policy": {
+        "description": "`600;w=60`: after the first 600, as many come back in 60 seconds.",
+        "schema": text(pattern="^[0-9]+;w=[0-9]+$"),
+    },
+}
+"""On every answer to a known token."""
+_LIMITED: Final = {name: {"$ref": f"#/components/headers/{name}"} for name in _RATE}
 _HEADERS: Final[dict[int, Schema]] = {
     401: {"WWW-Authenticate": {"required": True, "schema": text()}},
+    429: {"Retry-After": {"required": True, "schema": text(pattern="^[0-9]+$")}},
     503: {"Retry-After": {"required": True, "schema": text(pattern="^[0-9]+$")}},
 }
 
@@ -82,6 +104,7 @@ def build(operations: Iterable[Operation], *, version: str) -> Schema:
         "paths": paths,
         "components": {
             "schemas": SCHEMAS,
+            "headers": _RATE,
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
         },
     }
@@ -111,7 +134,7 @@ def _operation(operation: Operation, call: Call) -> Schema:
 def _responses(operation: Operation, call: Call) -> Schema:
     statuses = set(call.errors)
     if operation.needs is not None:
-        statuses |= {401, 403, 422, 503, 504}
+        statuses |= {401, 403, 422, 429, 503, 504}
     if operation.body is not Body.NONE:
         statuses |= {400, 408, 413, 415, 422}
     found = dict(call.answers)
@@ -121,4 +144,8 @@ def _responses(operation: Operation, call: Call) -> Schema:
             "content": {"application/problem+json": {"schema": ref("Problem")}},
             **({"headers": _HEADERS[status]} if status in _HEADERS else {}),
         }
+    if operation.needs is not None:
+        for status, answer in found.items():
+            if status != 401:
+                found[status] = {**answer, "headers": {**answer.get("headers", {}), **_LIMITED}}
     return {str(status): found[status] for status in sorted(found)}
