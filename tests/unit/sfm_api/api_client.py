@@ -149,7 +149,7 @@ def _documented(request: httpx.Request) -> dict[str, Any] | None:
     method = "get" if request.method == "HEAD" else request.method.lower()
     for template, methods in openapi()["paths"].items():
         pattern = re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(template))
-        if re.fullmatch(pattern, path) and method in methods:
-            found: dict[str, Any] = methods[method]
+        if re.fullmatch(pattern, path):  # the document has the order in which paths are tried
+            found: dict[str, Any] | None = methods.get(method)
             return found
     return None

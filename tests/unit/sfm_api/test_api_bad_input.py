@@ -15,12 +15,16 @@ REMEMBER = ("POST", "/v1/acme/memories")
 BATCH = ("POST", "/v1/acme/memories:batch")
 RECALL = ("POST", "/v1/acme/recall")
 RECALLS = ("POST", "/v1/acme/recall:batch")
-BODIES = (PUT, REMEMBER, BATCH, RECALL, RECALLS)
+PATCH = ("PATCH", "/v1/acme/memories/1")
+RESTORE = ("POST", "/v1/acme/memories/1:restore")
+DELETE_MANY = ("POST", "/v1/acme/memories:delete")
+BODIES = (PUT, REMEMBER, BATCH, RECALL, RECALLS, PATCH, RESTORE, DELETE_MANY)
 ALL = (
     *BODIES,
     ("GET", "/v1/acme/memories"),
     ("GET", "/v1/acme/memories/1"),
     ("DELETE", "/v1/acme/memories/1"),
+    ("GET", "/v1/acme/memories/1/history"),
     ("GET", "/v1/acme/stats"),
     ("GET", "/v1/namespaces"),
 )
@@ -31,6 +35,8 @@ VALID: dict[str, Any] = {
     BATCH[1]: {"items": [TEA]},
     RECALL[1]: {"query": "tea"},
     RECALLS[1]: {"queries": [{"query": "tea"}]},
+    RESTORE[1]: {"version": 1},
+    DELETE_MANY[1]: {"coordinates": [[1]]},
 }
 JSON = {"Content-Type": "application/json"}
 
@@ -327,7 +333,9 @@ async def test_a_body_of_another_type_is_refused(
 @pytest.mark.parametrize(
     ("method", "url", "allow"),
     [
-        ("PATCH", "/v1/acme/memories/1", "DELETE, GET, HEAD, OPTIONS, PUT"),
+        ("POST", "/v1/acme/memories/1", "DELETE, GET, HEAD, OPTIONS, PATCH, PUT"),
+        ("GET", "/v1/acme/memories/1:restore", "OPTIONS, POST"),
+        ("PUT", "/v1/acme/memories/1/history", "GET, HEAD, OPTIONS"),
         ("DELETE", "/v1/acme/memories", "GET, HEAD, OPTIONS, POST"),
         ("GET", "/v1/acme/recall", "OPTIONS, POST"),
         ("PUT", "/v1/namespaces", "GET, HEAD, OPTIONS"),

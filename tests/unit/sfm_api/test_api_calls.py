@@ -187,7 +187,7 @@ async def test_head_answers_as_get_without_a_body_and_options_tells_the_methods(
         health = await client.options("/healthz")
     assert (head.status_code, head.content, head.headers["etag"]) == (200, b"", '"1"')
     assert options.status_code == 204
-    assert options.headers["allow"] == "DELETE, GET, HEAD, OPTIONS, PUT"
+    assert options.headers["allow"] == "DELETE, GET, HEAD, OPTIONS, PATCH, PUT"
     assert health.headers["allow"] == "GET, HEAD, OPTIONS"
 
 

@@ -9,7 +9,7 @@ from sfm_core.errors import Unavailable
 from sfm_core.model import Json, StoreStats
 from sfm_core.ports import Clock, EventLog, RecordStore
 from sfm_core.recall.engine import RecallEngine
-from sfm_core.remember import Remember
+from sfm_core.remember import Lifecycle, Remember
 from sfm_core.runtime.metrics import PrometheusTelemetry
 
 
@@ -37,6 +37,7 @@ class Runtime:
     """The use-cases over open adapters; valid inside `open_runtime`."""
 
     remember: Remember
+    lifecycle: Lifecycle
     recall: RecallEngine
     records: RecordStore
     events: EventLog

@@ -11,7 +11,10 @@ from sfm_core.coordinates import Coordinate
 from sfm_core.errors import SfmError
 from sfm_core.model import (
     BatchStored,
+    DeletedMany,
+    Event,
     Explanation,
+    History,
     Hit,
     Memory,
     MemoryDraft,
@@ -63,27 +66,13 @@ def draft(said: MemoryDraft) -> Document:
 
 def memory(stored: Memory, *, importance_norm: float | None = None) -> Document:
     """`Memory` of the contract. `text` is what is searched; absent values are null."""
-    said = stored.draft
-    document: Document = {
+    return {
         "namespace": stored.namespace,
         "coordinate": stored.coordinate.numbers(),
         "id": str(stored.id),
         "version": stored.version,
         "position": stored.position,
-        "payload": said.payload,
-        "kind": said.kind.value,
-        "text": stored.text,
-        "importance": said.importance,
-    }
-    if importance_norm is not None:
-        document["importance_norm"] = importance_norm
-    return document | {
-        "tags": list(said.tags),
-        "session": said.session,
-        "source": said.source,
-        "occurred_at": _maybe(said.occurred_at),
-        "expires_at": _maybe(said.expires_at),
-        "pinned": said.pinned,
+        **_said(stored, importance_norm),
         "created_at": instant(stored.created_at),
         "updated_at": instant(stored.updated_at),
     }
@@ -224,6 +213,31 @@ def page(listed: Page, norms: Sequence[float] | None = None) -> Document:
     }
 
 
+def history(found: History) -> Document:
+    return {
+        "versions": [version(event) for event in found.events],
+        "next_before": found.next_before,
+    }
+
+
+def version(event: Event) -> Document:
+    """One version of a memory: what it said then, absent values null; of an end only that."""
+    document: Document = {
+        "version": event.version,
+        "type": event.type.value,
+        "at": instant(event.at),
+        "position": event.position,
+        "event_id": str(event.event_id),
+    }
+    if event.memory is None:
+        return document
+    return document | _said(event.memory) | {"created_at": instant(event.memory.created_at)}
+
+
+def deleted_many(done: DeletedMany) -> Document:
+    return {"deleted": done.deleted}
+
+
 def stats(counts: StoreStats) -> Document:
     """The counts of the store; callers add what the process knows (slab, importance)."""
     return {
@@ -236,6 +250,27 @@ def stats(counts: StoreStats) -> Document:
         "pending_index": counts.pending_index,
         "wal": counts.wal,
         "position": counts.position,
+    }
+
+
+def _said(stored: Memory, importance_norm: float | None = None) -> Document:
+    """What a memory says, all of it."""
+    said = stored.draft
+    document: Document = {
+        "payload": said.payload,
+        "kind": said.kind.value,
+        "text": stored.text,
+        "importance": said.importance,
+    }
+    if importance_norm is not None:
+        document["importance_norm"] = importance_norm
+    return document | {
+        "tags": list(said.tags),
+        "session": said.session,
+        "source": said.source,
+        "occurred_at": _maybe(said.occurred_at),
+        "expires_at": _maybe(said.expires_at),
+        "pinned": said.pinned,
     }
 
 

@@ -20,7 +20,7 @@ from sfm_core.model import Quota, Weights
 from sfm_core.owned import OwnedJobs, owned_tasks
 from sfm_core.ports import Clock, EventLog, NoTelemetry, Telemetry
 from sfm_core.recall.engine import RecallEngine, RecallPolicy
-from sfm_core.remember import Commits, Remember
+from sfm_core.remember import Commits, Lifecycle, Remember
 from sfm_core.runtime.clock import SystemClock
 from sfm_core.runtime.core_settings import CoreSettings
 from sfm_core.runtime.secret import Secret
@@ -136,6 +136,13 @@ async def open_runtime(
                 clock=clock,
                 commits=commits,
                 telemetry=telemetry,
+            ),
+            lifecycle=Lifecycle(
+                records=store,
+                events=stores.events,
+                embedder=embedder,
+                clock=clock,
+                commits=commits,
             ),
             recall=recall,
             records=store,

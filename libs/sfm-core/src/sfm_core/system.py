@@ -1,13 +1,14 @@
 """The public facade: one namespace's memory as an async object."""
 
 from sfm_core.facade.inputs import At
+from sfm_core.facade.lifecycles import Lifecycles
 from sfm_core.facade.memories import Memories
 from sfm_core.facade.recalls import Recalls
 
 __all__ = ["At", "MemorySystem"]
 
 
-class MemorySystem(Memories, Recalls):
+class MemorySystem(Memories, Lifecycles, Recalls):
     """Store and recall in one namespace.
 
     ```python

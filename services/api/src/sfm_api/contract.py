@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sfm_api import memories, overview, pages, recalls
+from sfm_api import lifecycle, memories, overview, pages, recalls
 from sfm_api.credentials import Access
 from sfm_api.operations import Body, Handler, Operation
 
@@ -29,12 +29,16 @@ def _open(name: str, path: str, handler: Handler, *, hidden: bool = False) -> Op
 
 
 OPERATIONS: Final = (
+    _write("restoreMemory", "POST", f"{_AT}:restore", lifecycle.restore, Body.ONE),
     _write("storeMemory", "PUT", _AT, memories.store, Body.ONE),
     _read("getMemory", "GET", _AT, memories.get),
+    _write("patchMemory", "PATCH", _AT, lifecycle.patch, Body.ONE),
     _write("deleteMemory", "DELETE", _AT, memories.delete),
+    _read("memoryHistory", "GET", f"{_AT}/history", lifecycle.history),
     _write("rememberMemory", "POST", f"{_NS}/memories", memories.remember, Body.ONE),
     _read("listMemories", "GET", f"{_NS}/memories", memories.list_page),
     _write("storeMemories", "POST", f"{_NS}/memories:batch", memories.store_many, Body.BATCH),
+    _write("deleteMemories", "POST", f"{_NS}/memories:delete", lifecycle.delete_many, Body.BATCH),
     _read("recall", "POST", f"{_NS}/recall", recalls.recall, Body.ONE),
     _read("recallBatch", "POST", f"{_NS}/recall:batch", recalls.recall_batch, Body.BATCH),
     _read("namespaceStats", "GET", f"{_NS}/stats", overview.stats),

@@ -48,9 +48,13 @@ async def store_many(request: Request[State]) -> Response:
 
 
 async def get(request: Request[State]) -> Response:
-    headers.query(request)
+    version = decode.version_asked(headers.query(request, "version"))
     runtime, namespace = request.state["services"].runtime, headers.namespace(request)
-    memory = await runtime.remember.get(namespace, headers.coordinate(request))
+    at = headers.coordinate(request)
+    if version is None:
+        memory = await runtime.remember.get(namespace, at)
+    else:
+        memory = await runtime.lifecycle.version(namespace, at, version)
     [norm] = await runtime.recall.norms(namespace, [memory.draft.importance])
     document = encode.memory(memory, importance_norm=norm)
     return replies.json(document, headers=replies.etag(memory.version))

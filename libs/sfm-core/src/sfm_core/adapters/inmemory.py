@@ -124,7 +124,7 @@ class InMemoryStore:
         self._xid += 1
         outcomes = tuple(found[index] for index in range(len(writes)))
         failures = sum(isinstance(outcome, SfmError) for outcome in outcomes)
-        if failures == len(outcomes) or (all_or_none and failures):
+        if failures and (all_or_none or failures == len(outcomes)):
             return Applied(outcomes=outcomes)
         self._spaces[namespace] = space
         if receipt is not None:

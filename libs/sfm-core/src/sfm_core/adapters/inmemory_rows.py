@@ -18,7 +18,7 @@ from sfm_core.adapters.write_rules import (
 )
 from sfm_core.coordinates import Coordinate, event_id
 from sfm_core.errors import SfmError
-from sfm_core.filters import Attributes, matches
+from sfm_core.filters import matches
 from sfm_core.model import (
     F32,
     Event,
@@ -92,7 +92,7 @@ def listed_at(memory: Memory) -> tuple[datetime, UUID]:
 
 def admits(query: ListQuery, memory: Memory, now: datetime) -> bool:
     draft = memory.draft
-    if draft.expires_at is not None and draft.expires_at <= now:
+    if memory.has_expired(now):
         return False
     if query.kind is not None and draft.kind is not query.kind:
         return False
@@ -102,23 +102,7 @@ def admits(query: ListQuery, memory: Memory, now: datetime) -> bool:
         return False
     if query.until is not None and memory.happened_at >= query.until:
         return False
-    return query.filter is None or matches(query.filter, _attributes(memory))
-
-
-def _attributes(memory: Memory) -> Attributes:
-    draft = memory.draft
-    return Attributes(
-        kind=draft.kind,
-        tags=draft.tags,
-        session=draft.session,
-        source=draft.source,
-        importance=draft.importance,
-        created_at=memory.created_at,
-        updated_at=memory.updated_at,
-        occurred_at=memory.happened_at,
-        pinned=draft.pinned,
-        payload=draft.payload,
-    )
+    return query.filter is None or matches(query.filter, memory.attributes())
 
 
 def stamped(row: Row, stamp: Stamp | None) -> Row:

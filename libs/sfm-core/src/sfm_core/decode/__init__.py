@@ -5,6 +5,13 @@ faults of a request come in one `InvalidInput`, each with its path. Nothing here
 """
 
 from sfm_core.decode.instants import instant
+from sfm_core.decode.lifecycle import (
+    history_query,
+    memory_patch,
+    restored_version,
+    selection,
+    version_asked,
+)
 from sfm_core.decode.listings import list_query
 from sfm_core.decode.memories import batch, coordinate_list, memory_draft, memory_with_coordinate
 from sfm_core.decode.recalls import recall_batch, recall_query
@@ -12,10 +19,15 @@ from sfm_core.decode.recalls import recall_batch, recall_query
 __all__ = [
     "batch",
     "coordinate_list",
+    "history_query",
     "instant",
     "list_query",
     "memory_draft",
+    "memory_patch",
     "memory_with_coordinate",
     "recall_batch",
     "recall_query",
+    "restored_version",
+    "selection",
+    "version_asked",
 ]

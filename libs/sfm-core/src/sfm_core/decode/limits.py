@@ -16,4 +16,8 @@ MAX_WEIGHT: Final = 1e6
 MAX_BATCH_ITEMS: Final = 1000
 MAX_BATCH_QUERIES: Final = 64
 MAX_PAGE: Final = 1000
+MAX_HISTORY: Final = 100
+"""Versions of one page; each may be as large as a memory."""
+MAX_DELETED: Final = 1000
+"""Coordinates of one delete-many; a filter may admit any number."""
 MAX_CURSOR_CHARS: Final = 1024

@@ -105,7 +105,7 @@ def _memory(
         kind=given.choice("kind", Kind, Kind.EPISODIC) or Kind.EPISODIC,
         text=_text(given),
         importance=_importance(given),
-        tags=_tags(given),
+        tags=tags_of(given),
         session=given.string("session", high=MAX_NAME_CHARS),
         source=given.string("source", high=MAX_NAME_CHARS),
         occurred_at=given.instant("occurred_at"),
@@ -113,7 +113,7 @@ def _memory(
         pinned=given.flag("pinned", default=False),
     )
     given.done(None if coordinate else _HINTS)
-    if draft.text is None and not faults.found and _is_too_long(effective_text(draft)):
+    if draft.text is None and not faults.found and is_too_long(effective_text(draft)):
         given.wrong("payload", f"its strings exceed {MAX_TEXT_BYTES} bytes: give a text")
     return where, draft
 
@@ -138,13 +138,13 @@ def _payload(given: Fields) -> JsonObject:
 
 def _text(given: Fields) -> str | None:
     text = given.string("text", low=0)
-    if text is not None and _is_too_long(text):
+    if text is not None and is_too_long(text):
         given.wrong("text", f"must have at most {MAX_TEXT_BYTES} bytes of UTF-8")
     return text
 
 
-def _is_too_long(text: str) -> bool:
-    """True when `text` is over the limit; encodes only what may be."""
+def is_too_long(text: str) -> bool:
+    """True when a memory's text is over the limit; encodes only what may be."""
     return 4 * len(text) > MAX_TEXT_BYTES and len(text.encode("utf-8")) > MAX_TEXT_BYTES
 
 
@@ -153,7 +153,8 @@ def _importance(given: Fields) -> float:
     return DEFAULT_IMPORTANCE if importance is None else importance
 
 
-def _tags(given: Fields) -> tuple[str, ...]:
+def tags_of(given: Fields) -> tuple[str, ...]:
+    """The member `tags`, each tag once, in order; none when absent or wrong."""
     if not given.has("tags"):
         return ()
     raw = given.raw("tags")

@@ -88,13 +88,17 @@ class Memories(Opened):
             receipt=receipt_of(idempotency_key, "delete", at.text, None),
         )
 
-    async def get(self, coordinate: At) -> Memory:
-        """The memory there.
+    async def get(self, coordinate: At, *, version: int | None = None) -> Memory:
+        """The memory there; with `version` as it stood then, also if it is gone since.
 
         Raises:
-            NotFound: there is none, or it has expired.
+            NotFound: there is none, or it has expired; or there was no such version.
         """
-        return await self.runtime.remember.get(self.namespace, coordinate_of(coordinate))
+        at = coordinate_of(coordinate)
+        if version is None:
+            return await self.runtime.remember.get(self.namespace, at)
+        asked = decode.version_asked({"version": str(version)})
+        return await self.runtime.lifecycle.version(self.namespace, at, asked or 0)
 
     async def list(self, **asked: str | int) -> Page:
         """One page, oldest first: `kind tag filter since until limit cursor`, as in REST."""

@@ -76,6 +76,7 @@ from sfm_core.filters.tree import (
     Or,
     Scalar,
     Term,
+    constant_of,
     payload_paths,
     terms_of,
 )
@@ -96,6 +97,7 @@ __all__ = [
     "Reached",
     "Scalar",
     "Term",
+    "constant_of",
     "lookup",
     "matches",
     "parse",

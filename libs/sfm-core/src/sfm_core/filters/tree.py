@@ -1,6 +1,6 @@
 """A filter as a value: comparisons joined by and, or, not. Hashable; equal by content."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -108,3 +108,32 @@ def depth_of(filter_: Filter) -> int:
             return 1 + depth_of(filter_.part)
         case And() | Or():
             return 1 + max(map(depth_of, filter_.parts), default=0)
+
+
+def constant_of(filter_: Filter) -> bool | None:
+    """Whether the filter admits every memory, or none, whatever they are; None: it depends.
+
+    Only what its form shows: an empty list of operands, an empty filter, and what follows.
+    """
+    match filter_:
+        case Term(op=Op.IN, operand=()):
+            return False
+        case Term(op=Op.NIN, operand=()):
+            return True
+        case Term():
+            return None
+        case Not():
+            inner = constant_of(filter_.part)
+            return None if inner is None else not inner
+        case And():
+            return _joined(map(constant_of, filter_.parts), decides=False)
+        case Or():
+            return _joined(map(constant_of, filter_.parts), decides=True)
+
+
+def _joined(parts: Iterable[bool | None], *, decides: bool) -> bool | None:
+    """What and (`decides=False`) or or (`decides=True`) makes of the constants of its parts."""
+    found = set(parts)
+    if decides in found:
+        return decides
+    return None if None in found else not decides

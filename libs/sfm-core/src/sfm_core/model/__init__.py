@@ -2,6 +2,13 @@
 
 from sfm_core.model.embedders import EmbedderInfo
 from sfm_core.model.events import Event
+from sfm_core.model.lifecycle import (
+    DeletedMany,
+    History,
+    HistoryQuery,
+    MemoryPatch,
+    Selection,
+)
 from sfm_core.model.listings import ListQuery, Page, StoreStats
 from sfm_core.model.memories import DEFAULT_IMPORTANCE, Kind, Memory, MemoryDraft
 from sfm_core.model.quotas import Quota, Verdict
@@ -51,10 +58,13 @@ __all__ = [
     "Budget",
     "Changes",
     "Delete",
+    "DeletedMany",
     "EmbedderInfo",
     "Event",
     "EventType",
     "Explanation",
+    "History",
+    "HistoryQuery",
     "Hit",
     "Json",
     "JsonObject",
@@ -65,6 +75,7 @@ __all__ = [
     "Mask",
     "Memory",
     "MemoryDraft",
+    "MemoryPatch",
     "Mode",
     "Page",
     "Placed",
@@ -74,6 +85,7 @@ __all__ = [
     "RecallResult",
     "Receipt",
     "Sample",
+    "Selection",
     "Snippet",
     "Stamp",
     "StoreItem",

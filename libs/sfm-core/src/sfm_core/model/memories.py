@@ -7,6 +7,7 @@ from typing import Final
 from uuid import UUID
 
 from sfm_core.coordinates import Coordinate
+from sfm_core.filters import Attributes
 from sfm_core.model.values import JsonObject
 
 DEFAULT_IMPORTANCE: Final = 1.0
@@ -59,3 +60,24 @@ class Memory:
     def happened_at(self) -> datetime:
         """`occurred_at` when the caller said it, else `created_at`."""
         return self.draft.occurred_at or self.created_at
+
+    def has_expired(self, now: datetime) -> bool:
+        """Whether it is hidden from every reader by `now`."""
+        expires_at = self.draft.expires_at
+        return expires_at is not None and expires_at <= now
+
+    def attributes(self) -> Attributes:
+        """What filters may ask of it."""
+        draft = self.draft
+        return Attributes(
+            kind=draft.kind,
+            tags=draft.tags,
+            session=draft.session,
+            source=draft.source,
+            importance=draft.importance,
+            created_at=self.created_at,
+            updated_at=self.updated_at,
+            occurred_at=self.happened_at,
+            pinned=draft.pinned,
+            payload=draft.payload,
+        )

@@ -48,7 +48,7 @@ class RecordStore(Protocol):
         With a receipt whose key is known in this namespace: nothing is written, and the first
         outcomes are given back with `replayed=True`. Two calls at once with the same key: one
         writes, the other waits for it and replays. Receipts of calls that failed as a whole
-        (raised, or every write failed) are not kept.
+        (raised, or every write failed) are not kept; that of a call without writes is.
 
         With `all_or_none`, one write that fails undoes the others and the receipt; the outcomes
         are those that would have been.

@@ -213,6 +213,15 @@ class ReceiptContract:
         assert isinstance(failed.outcomes[0], NotFound)
         assert written(done).type is EventType.DELETED
 
+    async def test_a_call_without_writes_keeps_its_receipt(
+        self, store: RecordStore, namespace: str
+    ) -> None:
+        receipt = Receipt(key="k", fingerprint=b"f")
+        first = await store.apply(namespace, [], receipt=receipt)
+        again = await store.apply(namespace, [an_upsert("1")], receipt=receipt)
+        assert (first, again) == (Applied(outcomes=()), Applied(outcomes=(), replayed=True))
+        assert await store.get(namespace, [at("1")]) == {}
+
     async def test_keeping_changes_nothing_and_a_receipt_can_stand_for_it(
         self, store: RecordStore, namespace: str
     ) -> None:

@@ -2,9 +2,12 @@
 
 from typing import Final
 
-from sfm_api.openapi import schemas_memories, schemas_recall, schemas_service
+from sfm_api.openapi import schemas_lifecycle, schemas_memories, schemas_recall, schemas_service
 from sfm_api.openapi.schema import Schema
 
 SCHEMAS: Final[dict[str, Schema]] = (
-    schemas_memories.SCHEMAS | schemas_recall.SCHEMAS | schemas_service.SCHEMAS
+    schemas_memories.SCHEMAS
+    | schemas_lifecycle.SCHEMAS
+    | schemas_recall.SCHEMAS
+    | schemas_service.SCHEMAS
 )

@@ -29,7 +29,7 @@ from sfm_core.decode.limits import (
     MAX_TEXT_BYTES,
 )
 
-_SAID: Final[dict[str, Schema]] = {
+SAID: Final[dict[str, Schema]] = {
     "payload": described(OBJECT, "The memory itself: any JSON object."),
     "kind": {**KIND, "default": "episodic"},
     "text": text(
@@ -61,7 +61,7 @@ _STORED: Final[dict[str, Schema]] = {
 
 
 def _memory() -> Schema:
-    known = {name: {k: v for k, v in s.items() if k != "default"} for name, s in _SAID.items()}
+    known = {name: {k: v for k, v in s.items() if k != "default"} for name, s in SAID.items()}
     for name in ("session", "source", "occurred_at", "expires_at"):
         known[name] = {**known[name], "type": ["string", "null"]}
     identity = {
@@ -79,9 +79,9 @@ def _memory() -> Schema:
 
 
 SCHEMAS: Final[dict[str, Schema]] = {
-    "MemoryIn": record(_SAID, required=("payload",)),
+    "MemoryIn": record(SAID, required=("payload",)),
     "RememberIn": record(
-        _SAID | {"coordinate": described(COORDINATE, "Without it, one is derived.")},
+        SAID | {"coordinate": described(COORDINATE, "Without it, one is derived.")},
         required=("payload",),
     ),
     "BatchIn": record(

@@ -109,7 +109,7 @@ async def _transaction(
     done = [outcome for outcome in outcomes if isinstance(outcome, Written)]
     if all_or_none and len(done) < len(outcomes):
         raise _NothingDone(outcomes)
-    if receipt is not None and done:
+    if receipt is not None and (done or not writes):
         await receipts.keep(connection, namespace, receipt, outcomes)
     elif not any(outcome.changed for outcome in done):
         raise _NothingDone(outcomes)

@@ -1,0 +1,59 @@
+"""Handlers of what becomes of memories: decode, call, encode."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from sfm_api import headers, replies
+from sfm_api.body import received
+from sfm_api.state import State
+from sfm_core import decode, encode
+from sfm_core.model import Stored
+
+
+async def patch(request: Request[State]) -> Response:
+    headers.query(request)
+    body = await received(request, decode.memory_patch)
+    stored = await request.state["services"].runtime.lifecycle.patch(
+        headers.namespace(request),
+        headers.coordinate(request),
+        body.value,
+        precondition=headers.precondition(request),
+        receipt=headers.receipt(request, body.digest),
+    )
+    return _stored(stored)
+
+
+async def history(request: Request[State]) -> Response:
+    asked = decode.history_query(headers.query(request, "limit", "before"))
+    found = await request.state["services"].runtime.lifecycle.history(
+        headers.namespace(request), headers.coordinate(request), asked
+    )
+    return await replies.large(lambda: encode.history(found))
+
+
+async def restore(request: Request[State]) -> Response:
+    headers.query(request)
+    body = await received(request, decode.restored_version)
+    stored = await request.state["services"].runtime.lifecycle.restore(
+        headers.namespace(request),
+        headers.coordinate(request),
+        body.value,
+        precondition=headers.precondition(request),
+        receipt=headers.receipt(request, body.digest),
+    )
+    return _stored(stored)
+
+
+async def delete_many(request: Request[State]) -> Response:
+    headers.query(request)
+    body = await received(request, decode.selection, batch=True)
+    done = await request.state["services"].runtime.lifecycle.delete_many(
+        headers.namespace(request), body.value, receipt=headers.receipt(request, body.digest)
+    )
+    said = replies.written(done.position, replayed=done.replayed)
+    return replies.json(encode.deleted_many(done), headers=said)
+
+
+def _stored(stored: Stored) -> Response:
+    said = replies.etag(stored.version) | replies.written(stored.position, replayed=stored.replayed)
+    return replies.json(encode.stored(stored), headers=said)
