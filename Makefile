@@ -11,7 +11,7 @@ UV = $(shell command -v uv || echo .tools/uv/bin/uv)
 T ?=
 A ?=
 
-.PHONY: help setup-dev run test check fmt lint types layers lock-check gen-check bench bench-quality bench-slab \
+.PHONY: help setup-dev run test differential canaries check fmt lint types layers lock-check gen-check bench bench-quality bench-slab \
 	bench-service example gen settings clean
 
 help: ## Print this list
@@ -37,6 +37,12 @@ settings: .venv/.ready-run ## Print the effective settings and where each comes 
 
 test: .venv/.ready-dev ## Run the tests (T=path narrows, A=arguments for pytest)
 	$(PY) -m pytest $(A) $(T)
+
+differential: .venv/.ready-dev ## 5 000 random histories through every door, against a dict
+	SFM_TEST_HISTORIES=5000 $(PY) -m pytest -q tests/differential $(A)
+
+canaries: .venv/.ready-dev ## 100 000 replies to twenty tenants, each searched for foreign words
+	SFM_TEST_CANARY_REPLIES=100000 $(PY) -m pytest -q tests/chaos/test_canaries.py $(A)
 
 check: lint types layers gen-check lock-check ## Everything that is checked without running the code
 

@@ -12,33 +12,36 @@ from sfm_core.model import Stored
 
 async def patch(request: Request[State]) -> Response:
     headers.query(request)
+    at, precondition = headers.coordinate(request), headers.precondition(request)
     body = await received(request, decode.memory_patch)
     stored = await request.state["services"].runtime.lifecycle.patch(
         headers.namespace(request),
-        headers.coordinate(request),
+        at,
         body.value,
-        precondition=headers.precondition(request),
+        precondition=precondition,
         receipt=headers.receipt(request, body.digest),
     )
     return _stored(stored)
 
 
 async def history(request: Request[State]) -> Response:
+    at = headers.coordinate(request)
     asked = decode.history_query(headers.query(request, "limit", "before"))
     found = await request.state["services"].runtime.lifecycle.history(
-        headers.namespace(request), headers.coordinate(request), asked
+        headers.namespace(request), at, asked
     )
     return await replies.large(lambda: encode.history(found))
 
 
 async def restore(request: Request[State]) -> Response:
     headers.query(request)
+    at, precondition = headers.coordinate(request), headers.precondition(request)
     body = await received(request, decode.restored_version)
     stored = await request.state["services"].runtime.lifecycle.restore(
         headers.namespace(request),
-        headers.coordinate(request),
+        at,
         body.value,
-        precondition=headers.precondition(request),
+        precondition=precondition,
         receipt=headers.receipt(request, body.digest),
     )
     return _stored(stored)

@@ -12,12 +12,13 @@ from sfm_core.model import Stored
 
 async def store(request: Request[State]) -> Response:
     durable = headers.durable(request)
+    at, precondition = headers.coordinate(request), headers.precondition(request)
     body = await received(request, decode.memory_draft)
     stored = await request.state["services"].runtime.remember.store(
         headers.namespace(request),
-        headers.coordinate(request),
+        at,
         body.value,
-        precondition=headers.precondition(request),
+        precondition=precondition,
         receipt=headers.receipt(request, body.digest),
     )
     return _stored(stored, durable=durable)

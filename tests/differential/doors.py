@@ -1,0 +1,266 @@
+"""The ways in: REST, the command line, Python. Each does an `Op` and says what came of it."""
+
+import json
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, Protocol, override
+
+import anyio
+import anyio.from_thread
+import anyio.to_thread
+import httpx
+from click.testing import CliRunner
+
+from sfm_cli.group import soma
+from sfm_cli.rest import RestClient
+from sfm_cli.session import Session
+from sfm_core import decode, encode, jsontext
+from sfm_core.assembled import Runtime
+from sfm_core.errors import SfmError
+from sfm_core.model import Precondition
+from sfm_core.runtime.wire import problem
+from sfm_core.system import MemorySystem
+from tests.differential.outcomes import Op, Outcome, refused, succeeded
+
+type Call = tuple[str, str, dict[str, str], Mapping[str, Any] | None, dict[str, str]]
+"""Method, path below the namespace, query parameters, body, headers."""
+
+LISTED = ("kind", "tag", "filter", "limit")
+
+
+class Door(Protocol):
+    async def do(self, op: Op) -> Outcome: ...
+
+
+# -- REST --------------------------------------------------------------------------------------
+
+
+class RestDoor:
+    """Over the application, without a socket."""
+
+    def __init__(self, http: httpx.AsyncClient, namespace: str) -> None:
+        self._http = http
+        self._root = f"/v1/{namespace}"
+
+    async def do(self, op: Op) -> Outcome:
+        method, path, params, body, headers = REST[op.name](op)
+        answer = await self._http.request(
+            method,
+            self._root + path,
+            params=params,
+            content=None if body is None else json.dumps(body),
+            headers={"Content-Type": "application/json", **headers},
+        )
+        if answer.is_success:
+            return succeeded(answer.json() if answer.content else {})
+        assert answer.status_code < 500, answer.text
+        return refused(answer.json())
+
+
+def _headers(op: Op) -> dict[str, str]:
+    found = {}
+    if op["key"]:
+        found["Idempotency-Key"] = op["key"]
+    if op["if_version"]:
+        found["If-Match"] = f'"{op["if_version"]}"'
+    return found
+
+
+def _params(op: Op, *names: str) -> dict[str, str]:
+    found = {name: op[name] for name in names if op[name] is not None}
+    return {k: v if isinstance(v, str) else json.dumps(v) for k, v in found.items()}
+
+
+REST: dict[str, Callable[[Op], Call]] = {
+    "store": lambda op: ("PUT", f"/memories/{op['at']}", {}, op["memory"], _headers(op)),
+    "remember": lambda op: ("POST", "/memories", {}, op["memory"], _headers(op)),
+    "get": lambda op: ("GET", f"/memories/{op['at']}", {}, None, {}),
+    "delete": lambda op: ("DELETE", f"/memories/{op['at']}", {}, None, _headers(op)),
+    "list": lambda op: (
+        "GET",
+        "/memories",
+        _params(op, "kind", "tag", "filter", "limit"),
+        None,
+        {},
+    ),
+    "recall": lambda op: ("POST", "/recall", {}, op["query"], {}),
+}
+
+
+# -- the command line --------------------------------------------------------------------------
+
+
+class CliDoor:
+    """`soma … --json`, run on a thread; its client reaches the application of this loop."""
+
+    def __init__(self, transport: httpx.ASGITransport, token: str, namespace: str) -> None:
+        self._transport = _Bridge(transport)
+        self._headers = {"Authorization": f"Bearer {token}"}
+        self._namespace = namespace
+
+    async def do(self, op: Op) -> Outcome:
+        arguments = [*CLI[op.name](op), "--json"]
+        return await anyio.to_thread.run_sync(self._run, arguments)
+
+    def _run(self, arguments: list[str]) -> Outcome:
+        session = Session(env={}, connect=self._connect)
+        result = CliRunner().invoke(soma, arguments, obj=session)
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        if result.exit_code == 0:
+            return succeeded(json.loads(result.stdout) if result.stdout else {})
+        assert result.stderr.startswith("{"), (arguments, result.stderr)
+        return refused(json.loads(result.stderr))
+
+    @asynccontextmanager
+    async def _connect(self, target: object, writes: bool) -> AsyncGenerator[RestClient]:
+        del target, writes
+        async with httpx.AsyncClient(
+            transport=self._transport, base_url="http://sfm", headers=self._headers
+        ) as http:
+            yield RestClient(http, self._namespace)
+
+
+class _Bridge(httpx.AsyncBaseTransport):
+    """Requests of a loop on a worker thread, answered on the loop that started the thread."""
+
+    def __init__(self, inner: httpx.ASGITransport) -> None:
+        self._inner = inner
+
+    @override
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        await request.aread()
+
+        async def answered() -> tuple[int, httpx.Headers, bytes]:
+            answer = await self._inner.handle_async_request(request)
+            return answer.status_code, answer.headers, await answer.aread()
+
+        status, headers, body = anyio.from_thread.run(answered)
+        return httpx.Response(status, headers=headers, content=body)
+
+
+def _memory_options(op: Op) -> list[str]:
+    memory = dict(op["memory"])
+    found = [json.dumps(memory.pop("payload"))] if "payload" in memory else []
+    if memory.pop("pinned", False):
+        found.append("--pinned")
+    for tag in memory.pop("tags", ()):
+        found += ["--tag", tag]
+    for name, value in memory.items():
+        found += [f"--{name.replace('_', '-')}", str(value)]
+    return found + _options(op)
+
+
+def _options(op: Op) -> list[str]:
+    found: list[str] = []
+    if op["key"]:
+        found += ["--idempotency-key", op["key"]]
+    if op["if_version"]:
+        found += ["--if-version", str(op["if_version"])]
+    return found
+
+
+def _asked(op: Op, *names: str) -> list[str]:
+    said = _params(op, *names)
+    return [word for name, value in said.items() for word in (f"--{name}", value)]
+
+
+def _recall_options(op: Op) -> list[str]:
+    asked = dict(op["query"])
+    found = [asked.pop("query")]
+    if asked.pop("explain", False):
+        found.append("--explain")
+    for part in asked.pop("include", ()):
+        found += ["--include", part]
+    for name, value in asked.items():
+        shown = value if isinstance(value, str) else json.dumps(value)
+        found += [f"--{name.replace('_', '-')}", shown]
+    return found
+
+
+CLI: dict[str, Callable[[Op], list[str]]] = {
+    "store": lambda op: ["store", op["at"], *_memory_options(op)],
+    "remember": lambda op: ["remember", *_memory_options(op)],
+    "get": lambda op: ["get", op["at"]],
+    "delete": lambda op: ["delete", op["at"], *_options(op)],
+    "list": lambda op: ["list", *_asked(op, *LISTED)],
+    "recall": lambda op: ["recall", *_recall_options(op)],
+}
+
+
+# -- Python ------------------------------------------------------------------------------------
+
+
+class PythonDoor:
+    """The facade, over the same runtime."""
+
+    def __init__(self, runtime: Runtime, namespace: str) -> None:
+        self._runtime = runtime
+        self._namespace = namespace
+
+    async def do(self, op: Op) -> Outcome:
+        async with MemorySystem(self._namespace, _lent(self._runtime)) as memory:
+            try:
+                document = await PYTHON[op.name](memory, op)
+            except SfmError as error:
+                return refused(problem(error, ""))
+        return succeeded(jsontext.loads(jsontext.dumps(document)))
+
+
+@asynccontextmanager
+async def _lent(runtime: Runtime) -> AsyncGenerator[Runtime]:
+    yield runtime
+
+
+def _write(op: Op) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if op["key"]:
+        found["idempotency_key"] = op["key"]
+    if op["if_version"]:
+        found["precondition"] = Precondition(version=op["if_version"])
+    return found
+
+
+async def _store(memory: MemorySystem, op: Op) -> object:
+    said = dict(op["memory"])
+    payload = said.pop("payload")
+    return encode.stored(await memory.store(op["at"], payload, **_write(op), **said))
+
+
+async def _remember(memory: MemorySystem, op: Op) -> object:
+    said = dict(op["memory"])
+    payload = said.pop("payload")
+    return encode.stored(await memory.remember(payload, **_write(op), **said))
+
+
+async def _get(memory: MemorySystem, op: Op) -> object:
+    found = await memory.get(op["at"])
+    [norm] = await memory.runtime.recall.norms(memory.namespace, [found.draft.importance])
+    return encode.memory(found, importance_norm=norm)
+
+
+async def _delete(memory: MemorySystem, op: Op) -> object:
+    await memory.delete(op["at"], **_write(op))
+    return {}
+
+
+async def _list(memory: MemorySystem, op: Op) -> object:
+    page = await memory.list(**_params(op, *LISTED))
+    importances = [one.draft.importance for one in page.memories]
+    return encode.page(page, await memory.runtime.recall.norms(memory.namespace, importances))
+
+
+async def _recall(memory: MemorySystem, op: Op) -> object:
+    asked = dict(op["query"])
+    query = decode.recall_query(json.loads(json.dumps(asked)))
+    return encode.recall_result(await memory.recall(asked.pop("query"), **asked), query)
+
+
+PYTHON: dict[str, Callable[[MemorySystem, Op], Awaitable[object]]] = {
+    "store": _store,
+    "remember": _remember,
+    "get": _get,
+    "delete": _delete,
+    "list": _list,
+    "recall": _recall,
+}
