@@ -96,3 +96,18 @@ async def test_what_the_block_raises_comes_out_as_it_is() -> None:
     with pytest.raises(KeyError, match="mine"):
         async with a_system():
             raise KeyError("mine")
+
+
+async def test_decay_tells_what_it_would_do_and_then_does_it() -> None:
+    async with a_system(max_memory_size=1) as memory:
+        await memory.store((1,), {"n": "a"}, importance=2)
+        await memory.store((2,), {"n": "b"}, importance=1)
+        dry = await memory.decay(dry_run=True)
+        assert [(e.coordinate.text, e.version, e.kind) for e in dry.effects] == [("2", 1, "pruned")]
+        assert (await memory.stats())["total"] == 2
+        assert (await memory.decay()).effects == dry.effects
+        with pytest.raises(NotFound):
+            await memory.get("2")
+    with pytest.raises(Misconfigured, match="SFM_DECAY_KEYS_BY_LEVEL"):
+        async with a_system(decay_thresholds_seconds=(60,)):
+            pass

@@ -24,6 +24,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "get": ("get", "Show the memory at a coordinate."),
         "list": ("listing", "List memories, oldest first."),
         "delete": ("delete", "Delete the memory at a coordinate."),
+        "decay": ("decay", "Let expire, prune and decay what is due; --dry-run only tells."),
         "stats": ("stats", "Count what there is, and say how it is kept."),
         "store-bulk": ("store_bulk", "Store many memories from NDJSON; safe to run again."),
     }

@@ -74,6 +74,19 @@ def memory(document: Document) -> Table:
     return facts(shown)
 
 
+def effects(document: Document) -> Table:
+    """What upkeep did, or would do."""
+    made = table("coordinate", "version", "effect", "keys", numbers=("version",), rest="keys")
+    for effect in document["effects"]:
+        made.add_row(
+            place(effect["coordinate"]),
+            str(effect["version"]),
+            effect["kind"],
+            plain(" ".join(effect["removed"])),
+        )
+    return made
+
+
 def stats(document: Document) -> Table:
     """Groups flattened to dotted names."""
     return facts(dict(_flat(document, "")))

@@ -11,6 +11,7 @@ from sfm_core.ports import Clock, EventLog, RecordStore
 from sfm_core.recall.engine import RecallEngine
 from sfm_core.remember import Lifecycle, Remember
 from sfm_core.runtime.metrics import PrometheusTelemetry
+from sfm_core.upkeep.use_case import Upkeep
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +42,7 @@ class Runtime:
     recall: RecallEngine
     records: RecordStore
     events: EventLog
+    upkeep: Upkeep
     embedder: ObservedEmbedder
     clock: Clock
     shared: Shared

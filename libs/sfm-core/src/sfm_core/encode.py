@@ -25,6 +25,7 @@ from sfm_core.model import (
     Snippet,
     Stored,
     StoreStats,
+    UpkeepReport,
 )
 from sfm_core.runtime.wire import WIRE, problem
 
@@ -271,6 +272,24 @@ def _said(stored: Memory, importance_norm: float | None = None) -> Document:
         "occurred_at": _maybe(said.occurred_at),
         "expires_at": _maybe(said.expires_at),
         "pinned": said.pinned,
+    }
+
+
+def upkeep_report(done: UpkeepReport) -> Document:
+    """What a run did, or would do, memory by memory."""
+    return {
+        "dry_run": done.dry_run,
+        "effects": [
+            {
+                "coordinate": effect.coordinate.numbers(),
+                "version": effect.version,
+                "kind": effect.kind.value,
+                "removed": list(effect.removed),
+            }
+            for effect in done.effects
+        ],
+        "complete": done.complete,
+        "over_limit": done.over_limit,
     }
 
 

@@ -1,8 +1,10 @@
 """Where ports meet adapters: an open runtime for a service, or a facade for a program."""
 
+import math
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, fields
+from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
@@ -10,9 +12,11 @@ from typing import Final
 from sfm_core.adapters.embedders import ObservedEmbedder, open_embedder
 from sfm_core.adapters.inmemory import InMemoryStore
 from sfm_core.adapters.inmemory_events import InMemoryEvents
+from sfm_core.adapters.inmemory_upkeep import InMemoryUpkeep
 from sfm_core.adapters.postgres.events import PostgresEvents
 from sfm_core.adapters.postgres.pool import Pool, open_pool
 from sfm_core.adapters.postgres.store import PostgresStore
+from sfm_core.adapters.postgres.upkeep import PostgresUpkeep
 from sfm_core.adapters.shared import open_shared
 from sfm_core.assembled import Runtime
 from sfm_core.errors import Misconfigured
@@ -24,8 +28,13 @@ from sfm_core.remember import Commits, Lifecycle, Remember
 from sfm_core.runtime.clock import SystemClock
 from sfm_core.runtime.core_settings import CoreSettings
 from sfm_core.runtime.secret import Secret
+from sfm_core.runtime.upkeep_settings import UpkeepSettings
 from sfm_core.scoring import Scoring
 from sfm_core.system import MemorySystem
+from sfm_core.upkeep.accesses import Accesses
+from sfm_core.upkeep.plan import UpkeepPolicy
+from sfm_core.upkeep.rules import DecayPolicy, Level
+from sfm_core.upkeep.use_case import Upkeep
 
 IN_MEMORY: Final = "memory://"
 """As `postgres_url`: the in-memory twin, for tests and trials; nothing survives the process."""
@@ -37,6 +46,7 @@ class _Stores:
 
     records: PostgresStore | InMemoryStore
     events: EventLog
+    upkeep: PostgresUpkeep | InMemoryUpkeep
     tenant_rules: str
 
 
@@ -108,6 +118,7 @@ async def open_runtime(
         )
         stores = await _stores(pool, embedder.info.dim)
         store = stores.records
+        accesses = await stack.enter_async_context(Accesses.open(store=stores.upkeep, clock=clock))
         recall = await stack.enter_async_context(
             RecallEngine.open(
                 records=store,
@@ -121,6 +132,7 @@ async def open_runtime(
                     budget_bytes=settings.slab_max_bytes,
                     language=settings.language,
                 ),
+                notes=accesses,
                 telemetry=telemetry,
             )
         )
@@ -135,6 +147,7 @@ async def open_runtime(
                 embedder=embedder,
                 clock=clock,
                 commits=commits,
+                notes=accesses,
                 telemetry=telemetry,
             ),
             lifecycle=Lifecycle(
@@ -145,6 +158,18 @@ async def open_runtime(
                 commits=commits,
             ),
             recall=recall,
+            upkeep=Upkeep(
+                rows=stores.upkeep,
+                feed=store,
+                accesses=stores.upkeep,
+                locks=stores.upkeep,
+                records=store,
+                embedder=embedder,
+                commits=commits,
+                clock=clock,
+                policy=upkeep_policy_of(settings),
+                telemetry=telemetry,
+            ),
             records=store,
             events=stores.events,
             embedder=embedder,
@@ -171,6 +196,27 @@ def scoring_of(settings: CoreSettings) -> Scoring:
     )
 
 
+def upkeep_policy_of(settings: UpkeepSettings) -> UpkeepPolicy:
+    """What decays, and how many memories there may be.
+
+    Raises:
+        Misconfigured: rules that span the settings are broken.
+    """
+    if faults := list(UpkeepSettings.faults(settings)):
+        raise Misconfigured("; ".join(faults))
+    ages, keys = settings.decay_thresholds_seconds, settings.decay_keys_by_level
+    levels = tuple(
+        Level(age=timedelta(seconds=age), keys=frozenset(names))
+        for age, names in zip(ages, keys, strict=True)
+    )
+    decay = DecayPolicy(
+        levels=levels,
+        protect_above=_either(settings.decay_protect_importance, math.inf),
+        required=frozenset(settings.decay_required_keys),
+    )
+    return UpkeepPolicy(decay=decay, max_memories=settings.max_memory_size)
+
+
 async def _open_pool(settings: CoreSettings, stack: AsyncExitStack) -> Pool | None:
     """None: the in-memory twin is asked for."""
     if settings.postgres_url is None:
@@ -194,12 +240,16 @@ async def _stores(pool: Pool | None, dim: int) -> _Stores:
     if pool is None:
         twin = InMemoryStore()
         return _Stores(
-            records=twin, events=InMemoryEvents(twin), tenant_rules="kept by the in-memory store"
+            records=twin,
+            events=InMemoryEvents(twin),
+            upkeep=InMemoryUpkeep(twin),
+            tenant_rules="kept by the in-memory store",
         )
     enforced = await pool.rls_enforced()
     return _Stores(
         records=PostgresStore(pool, dim=dim),
         events=PostgresEvents(pool),
+        upkeep=PostgresUpkeep(pool),
         tenant_rules="enforced" if enforced else "bypassed: the role is a superuser",
     )
 

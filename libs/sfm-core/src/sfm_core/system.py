@@ -4,11 +4,12 @@ from sfm_core.facade.inputs import At
 from sfm_core.facade.lifecycles import Lifecycles
 from sfm_core.facade.memories import Memories
 from sfm_core.facade.recalls import Recalls
+from sfm_core.facade.upkeep import Upkeeps
 
 __all__ = ["At", "MemorySystem"]
 
 
-class MemorySystem(Memories, Lifecycles, Recalls):
+class MemorySystem(Memories, Lifecycles, Recalls, Upkeeps):
     """Store and recall in one namespace.
 
     ```python

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sfm_api import lifecycle, memories, overview, pages, recalls
+from sfm_api import lifecycle, memories, overview, pages, recalls, upkeep
 from sfm_api.credentials import Access
 from sfm_api.operations import Body, Handler, Operation
 
@@ -43,6 +43,7 @@ OPERATIONS: Final = (
     _read("recallBatch", "POST", f"{_NS}/recall:batch", recalls.recall_batch, Body.BATCH),
     _read("namespaceStats", "GET", f"{_NS}/stats", overview.stats),
     _read("listNamespaces", "GET", "/v1/namespaces", overview.namespaces),
+    _write("runDecay", "POST", f"{_NS}/decay:run", upkeep.run, Body.ONE),
     _open("healthz", "/healthz", overview.healthz),
     _open("readyz", "/readyz", overview.readyz),
     _open("metrics", "/metrics", overview.metrics),

@@ -13,11 +13,13 @@ from sfm_core.adapters.postgres.migrate import migrate
 from sfm_core.errors import Misconfigured
 from sfm_core.factory import IN_MEMORY, open_runtime
 from sfm_core.model import Quota
+from sfm_core.owned import owned_tasks
 from sfm_core.runtime.api_settings import ApiSettings
 from sfm_core.runtime.core_settings import CoreSettings
 from sfm_core.runtime.metrics import PrometheusTelemetry, open_telemetry
 from sfm_core.runtime.secret import Secret
 from sfm_core.runtime.tracing import Tracing
+from sfm_core.upkeep.schedule import every
 from sfm_standalone.postgres import EmbeddedPostgres
 from sfm_standalone.settings import StandaloneSettings
 
@@ -50,7 +52,7 @@ async def open_core(settings: CoreSettings, data_dir: Path) -> AsyncGenerator[Co
 async def open_app(
     settings: StandaloneSettings, *, data_dir: Path, token: Secret, tracing: Tracing
 ) -> AsyncGenerator[tuple[Starlette, PrometheusTelemetry]]:
-    """The REST application over an open runtime, ready for requests."""
+    """The REST application over an open runtime, ready for requests, with upkeep now and then."""
     telemetry = open_telemetry()
     async with (
         open_core(settings.core, data_dir) as core,
@@ -61,7 +63,9 @@ async def open_app(
             telemetry=tracing.observing(telemetry),
             quota=Quota.of(settings.rate_limit, settings.http.rate_limit_window_seconds),
         ) as runtime,
+        owned_tasks() as tasks,
     ):
+        tasks.start_soon(every, runtime.upkeep, core.pruning_interval_seconds)
         api = ApiSettings.of(settings.http, token)
         yield create_app(runtime, api, telemetry=telemetry, tracing=tracing), telemetry
 

@@ -154,7 +154,7 @@ class InMemoryStore:
         space.rows[write.coordinate] = after
         space.events.append(event_of(after))
         space.position = self._log
-        if isinstance(write, Upsert):
+        if isinstance(write, Upsert) and write.says_importance:
             sample = Sample(position=self._log, importance=write.draft.importance)
             space.samples.append((self._xid, sample))
         return written(after)

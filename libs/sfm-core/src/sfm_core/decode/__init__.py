@@ -15,6 +15,7 @@ from sfm_core.decode.lifecycle import (
 from sfm_core.decode.listings import list_query
 from sfm_core.decode.memories import batch, coordinate_list, memory_draft, memory_with_coordinate
 from sfm_core.decode.recalls import recall_batch, recall_query
+from sfm_core.decode.upkeep import upkeep_run
 
 __all__ = [
     "batch",
@@ -29,5 +30,6 @@ __all__ = [
     "recall_query",
     "restored_version",
     "selection",
+    "upkeep_run",
     "version_asked",
 ]

@@ -26,6 +26,15 @@ from sfm_core.model.recalls import (
     Snippet,
     Weights,
 )
+from sfm_core.model.upkeep import (
+    Access,
+    Aging,
+    Due,
+    Effect,
+    EffectKind,
+    Standing,
+    UpkeepReport,
+)
 from sfm_core.model.values import F32, F64, I32, I64, Json, JsonObject, Mask
 from sfm_core.model.views import Changes, Sample, ViewRow
 from sfm_core.model.writes import (
@@ -52,6 +61,8 @@ __all__ = [
     "I32",
     "I64",
     "Absence",
+    "Access",
+    "Aging",
     "Applied",
     "BatchStored",
     "Box",
@@ -59,6 +70,9 @@ __all__ = [
     "Changes",
     "Delete",
     "DeletedMany",
+    "Due",
+    "Effect",
+    "EffectKind",
     "EmbedderInfo",
     "Event",
     "EventType",
@@ -88,9 +102,11 @@ __all__ = [
     "Selection",
     "Snippet",
     "Stamp",
+    "Standing",
     "StoreItem",
     "StoreStats",
     "Stored",
+    "UpkeepReport",
     "Upsert",
     "Verdict",
     "ViewRow",

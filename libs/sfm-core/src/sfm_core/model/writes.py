@@ -63,6 +63,11 @@ class Upsert:
     precondition: Precondition | None = None
     stamp: Stamp | None = None
 
+    @property
+    def says_importance(self) -> bool:
+        """Whether its event tells the normaliser its importance: decay says nothing anew."""
+        return self.stamp is None or self.stamp.event is not EventType.DECAYED
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delete:

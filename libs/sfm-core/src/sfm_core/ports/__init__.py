@@ -10,17 +10,29 @@ from sfm_core.ports.feed import Applier, ChangeFeed
 from sfm_core.ports.process import Clock, Jobs, NoTelemetry, Telemetry
 from sfm_core.ports.records import RecordStore
 from sfm_core.ports.shared import Cache, RateLimiter
+from sfm_core.ports.upkeep import (
+    AccessNotes,
+    AccessStore,
+    JobLocks,
+    NoNotes,
+    UpkeepRows,
+)
 
 __all__ = [
+    "AccessNotes",
+    "AccessStore",
     "Applier",
     "Cache",
     "ChangeFeed",
     "Clock",
     "Embedder",
     "EventLog",
+    "JobLocks",
     "Jobs",
+    "NoNotes",
     "NoTelemetry",
     "RateLimiter",
     "RecordStore",
     "Telemetry",
+    "UpkeepRows",
 ]

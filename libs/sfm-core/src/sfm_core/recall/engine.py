@@ -16,7 +16,16 @@ from sfm_core.lexical.analysis import Analyzer
 from sfm_core.model import F32, Json, Memory, Mode, RecallQuery, RecallResult, Weights
 from sfm_core.offload import off_loop
 from sfm_core.owned import owned_tasks
-from sfm_core.ports import ChangeFeed, Clock, Embedder, NoTelemetry, RecordStore, Telemetry
+from sfm_core.ports import (
+    AccessNotes,
+    ChangeFeed,
+    Clock,
+    Embedder,
+    NoNotes,
+    NoTelemetry,
+    RecordStore,
+    Telemetry,
+)
 from sfm_core.recall.hits import costs_little, shown
 from sfm_core.recall.payloads import PayloadColumns
 from sfm_core.recall.rank import Plan, Ranked
@@ -61,6 +70,7 @@ class RecallEngine:
         analyzer: Analyzer,
         scoring: Scoring,
         policy: RecallPolicy,
+        notes: AccessNotes,
         telemetry: Telemetry,
     ) -> None:
         self._views = views
@@ -73,6 +83,7 @@ class RecallEngine:
         self._analyzer = analyzer
         self._scoring = scoring
         self._policy = policy
+        self._notes = notes
         self._telemetry = telemetry
 
     @classmethod
@@ -86,6 +97,7 @@ class RecallEngine:
         clock: Clock,
         scoring: Scoring | None = None,
         policy: RecallPolicy | None = None,
+        notes: AccessNotes | None = None,
         telemetry: Telemetry | None = None,
     ) -> AsyncGenerator["RecallEngine"]:
         """An engine whose change feed and waves run until the block ends."""
@@ -114,6 +126,7 @@ class RecallEngine:
                 analyzer=analyzer,
                 scoring=scoring or Scoring(),
                 policy=policy,
+                notes=notes or NoNotes(),
                 telemetry=telemetry,
             )
 
@@ -158,6 +171,7 @@ class RecallEngine:
             with anyio.fail_after(self._policy.deadline_s):
                 results = await self._recall(namespace, queries, started)
             outcome = "ok"
+            self._notes.note(namespace, (h.memory.id for one in results for h in one.hits))
         except TimeoutError as error:
             raise DeadlineExceeded(
                 "the recall did not finish in time"

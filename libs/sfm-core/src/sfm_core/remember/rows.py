@@ -20,8 +20,9 @@ def changed_rows(
             continue
         if isinstance(write, Upsert):
             rows.append(_view_row(namespace, write, outcome))
-            importance = write.draft.importance
-            samples.append(Sample(position=outcome.position, importance=importance))
+            if write.says_importance:
+                importance = write.draft.importance
+                samples.append(Sample(position=outcome.position, importance=importance))
         else:
             rows.append(_tombstone(namespace, outcome))
     return rows, samples

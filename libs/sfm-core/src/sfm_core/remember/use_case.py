@@ -24,7 +24,15 @@ from sfm_core.model import (
     WriteOutcome,
     Written,
 )
-from sfm_core.ports import Clock, Embedder, NoTelemetry, RecordStore, Telemetry
+from sfm_core.ports import (
+    AccessNotes,
+    Clock,
+    Embedder,
+    NoNotes,
+    NoTelemetry,
+    RecordStore,
+    Telemetry,
+)
 from sfm_core.remember.commits import Commits
 from sfm_core.remember.intents import Item
 from sfm_core.remember.plan import Planner
@@ -45,12 +53,14 @@ class Remember:
         embedder: Embedder,
         clock: Clock,
         commits: Commits,
+        notes: AccessNotes | None = None,
         telemetry: Telemetry | None = None,
     ) -> None:
         self._records = records
         self._embedder = embedder
         self._clock = clock
         self._commits = commits
+        self._notes = notes or NoNotes()
         self._telemetry = telemetry or NoTelemetry()
 
     async def store(
@@ -137,6 +147,7 @@ class Remember:
         if memory is not None:
             expires_at = memory.draft.expires_at
             if expires_at is None or expires_at > self._clock.now():
+                self._notes.note(namespace, [memory.id])
                 return memory
         raise NotFound("no memory lives there", coordinate=coordinate.text)
 

@@ -6,6 +6,7 @@ from typing import Final, Literal
 
 from sfm_core.runtime.secret import Secret
 from sfm_core.runtime.settings import setting
+from sfm_core.runtime.upkeep_settings import UpkeepSettings
 
 GIB: Final = 1024**3
 
@@ -14,7 +15,7 @@ type SslMode = Literal["disable", "allow", "prefer", "require", "verify-ca", "ve
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CoreSettings:
+class CoreSettings(UpkeepSettings):
     postgres_url: Secret | None = setting(
         "POSTGRES_URL", default=None, doc="PostgreSQL to use; standalone brings its own."
     )
@@ -82,7 +83,7 @@ class CoreSettings:
 
     def faults(self) -> list[str]:
         """Rules that span fields."""
-        found: list[str] = []
+        found: list[str] = [*UpkeepSettings.faults(self)]
         if (self.postgres_ssl_cert is None) != (self.postgres_ssl_key is None):
             found.append("POSTGRES_SSL_CERT and POSTGRES_SSL_KEY are given together or not at all")
         weights = (

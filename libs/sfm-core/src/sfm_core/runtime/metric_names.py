@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Final
 
 from sfm_core.errors import ErrorKind
-from sfm_core.model import Mode
+from sfm_core.model import EffectKind, Mode
 
 PREFIX: Final = "sfm_"
 OTHER: Final = "other"
@@ -53,6 +53,7 @@ LABEL_VALUES: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "method": frozenset({"GET", "PUT", "POST", "PATCH", "DELETE", "HEAD", "OPTIONS"}),
         "outcome": OUTCOMES,
         "mode": frozenset(Mode),
+        "effect": frozenset(EffectKind),
         "stage": frozenset({"embed", "wait", "scan", "hydrate"}),
     }
 )
@@ -103,6 +104,8 @@ METRICS: Final[Mapping[str, Metric]] = MappingProxyType(
             _gauge("embedder_queue_texts", "Texts that wait to be embedded."),
             _counts("embedder_batch_texts", "Texts embedded in one go."),
             _seconds("embedder_duration_seconds", "Time on the threads for one go.", "outcome"),
+            _seconds("upkeep_duration_seconds", "Time of one upkeep run.", "outcome"),
+            _counter("upkeep_effects_total", "Memories that upkeep changed.", "effect"),
             _info("embedder_info", "The embedder in use.", "name", "semantic", "revision"),
             _seconds("redis_duration_seconds", "Time a caller waited for Redis.", "outcome"),
             _gauge("redis_breaker_open", "1 while Redis is passed by, because it failed."),

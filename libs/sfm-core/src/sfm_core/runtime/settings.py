@@ -10,7 +10,8 @@
 
 A variable that is set to nothing (or blanks) counts as not set. Types: `str`, `int`, `float`
 (finite), `bool` (1/0, true/false, yes/no, on/off), `Path`, `Secret`, `Literal[...]` of strings,
-`tuple[str, ...]` (comma-joined), each also as `… | None`. A class may have a method
+`tuple[str, ...]` and `tuple[float, ...]` (comma-joined), `tuple[tuple[str, ...], ...]` (`a,b;c`),
+each also as `… | None`. A class may have a method
 `faults(self) -> Iterable[str]` for rules that span fields; it runs once all fields are good.
 """
 
@@ -226,6 +227,17 @@ def _list(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
+def _numbers(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(_number(part) for part in _list(text))
+    except ValueError:
+        raise ValueError("holds something that is not a finite number") from None
+
+
+def _lists(text: str) -> tuple[tuple[str, ...], ...]:
+    return tuple(_list(part) for part in text.split(";"))
+
+
 _PARSERS: Final[Mapping[_Hint, Callable[[str], object]]] = types.MappingProxyType(
     {
         str: str,
@@ -235,6 +247,8 @@ _PARSERS: Final[Mapping[_Hint, Callable[[str], object]]] = types.MappingProxyTyp
         Path: Path,
         Secret: Secret,
         tuple[str, ...]: _list,
+        tuple[float, ...]: _numbers,
+        tuple[tuple[str, ...], ...]: _lists,
     }
 )
 
@@ -318,6 +332,8 @@ def _shown(value: object) -> str:
             return MASK
         case bool():
             return "1" if value else "0"
+        case tuple() if any(isinstance(part, tuple) for part in value):
+            return ";".join(_shown(part) for part in value)
         case tuple():
             return ",".join(str(part) for part in value)
         case _:

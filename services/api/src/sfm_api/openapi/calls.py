@@ -2,9 +2,19 @@
 
 from typing import Final
 
-from sfm_api.openapi import calls_lifecycle, calls_memories, calls_recall, calls_service
+from sfm_api.openapi import (
+    calls_lifecycle,
+    calls_memories,
+    calls_recall,
+    calls_service,
+    calls_upkeep,
+)
 from sfm_api.openapi.call import Call
 
 CALLS: Final[dict[str, Call]] = (
-    calls_memories.CALLS | calls_lifecycle.CALLS | calls_recall.CALLS | calls_service.CALLS
+    calls_memories.CALLS
+    | calls_lifecycle.CALLS
+    | calls_recall.CALLS
+    | calls_service.CALLS
+    | calls_upkeep.CALLS
 )

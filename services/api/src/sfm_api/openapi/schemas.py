@@ -2,7 +2,13 @@
 
 from typing import Final
 
-from sfm_api.openapi import schemas_lifecycle, schemas_memories, schemas_recall, schemas_service
+from sfm_api.openapi import (
+    schemas_lifecycle,
+    schemas_memories,
+    schemas_recall,
+    schemas_service,
+    schemas_upkeep,
+)
 from sfm_api.openapi.schema import Schema
 
 SCHEMAS: Final[dict[str, Schema]] = (
@@ -10,4 +16,5 @@ SCHEMAS: Final[dict[str, Schema]] = (
     | schemas_lifecycle.SCHEMAS
     | schemas_recall.SCHEMAS
     | schemas_service.SCHEMAS
+    | schemas_upkeep.SCHEMAS
 )

@@ -157,13 +157,14 @@ WITH given AS MATERIALIZED (
 SELECT coord, id, version, position, event_type, updated_at, created_at FROM stamped;
 
 -- log_changes --
--- Put the events of just written memories into the log, with their state after the event.
+-- Put the events of just written memories into the log, with their state after the event. Decay
+-- says no importance anew, so it tells the normaliser none.
 INSERT INTO memory_events (
     namespace, seq, event_id, memory_id, coord, type, version, at, importance, body, xid
 )
 SELECT
     m.namespace, m.position, e.event_id, m.id, m.coord, m.event_type, m.version, m.updated_at,
-    CASE WHEN m.deleted_at IS NULL THEN m.importance END,
+    CASE WHEN m.deleted_at IS NULL AND m.event_type <> 'decayed' THEN m.importance END,
     CASE WHEN m.deleted_at IS NULL THEN json_build_object(
         'kind', m.kind, 'payload', m.payload, 'text', m.text, 'text_given', m.text_given,
         'importance', m.importance, 'tags', m.tags, 'session', m.session, 'source', m.source,

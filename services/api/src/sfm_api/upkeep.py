@@ -1,0 +1,17 @@
+"""Handler of `/v1/{ns}/decay:run`: decode, call, encode."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from sfm_api import headers, replies
+from sfm_api.body import received
+from sfm_api.state import State
+from sfm_core import decode, encode
+
+
+async def run(request: Request[State]) -> Response:
+    headers.query(request)
+    dry_run = (await received(request, decode.upkeep_run)).value
+    upkeep = request.state["services"].runtime.upkeep
+    done = await upkeep.run(headers.namespace(request), dry_run=dry_run)
+    return replies.json(encode.upkeep_report(done))
