@@ -38,7 +38,8 @@ class SlowWriter:
         await self._transaction.start()
         row = await self._connection.fetchrow(WRITES["enter_single"], namespace)
         write = an_upsert(coordinate)
-        await _run_wave(self._connection, _call(namespace, [write]), row["xid"], [(0, write)])
+        call = _call(namespace, [write])
+        await _run_wave(self._connection, call, row["xid"], [(0, write)], [])
 
     async def commit(self) -> None:
         await self._transaction.commit()

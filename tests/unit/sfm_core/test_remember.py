@@ -26,6 +26,7 @@ from sfm_core.model import (
     Applied,
     EmbedderInfo,
     EventType,
+    LinkRow,
     ListQuery,
     MemoryDraft,
     Precondition,
@@ -68,10 +69,15 @@ class RecordingViews:
     def __init__(self, failure: Exception | None = None) -> None:
         self.rows: list[ViewRow] = []
         self.samples: list[Sample] = []
+        self.links: list[LinkRow] = []
         self._failure = failure
 
     async def apply(
-        self, namespace: str, rows: Sequence[ViewRow], samples: Sequence[Sample]
+        self,
+        namespace: str,
+        rows: Sequence[ViewRow],
+        samples: Sequence[Sample],
+        links: Sequence[LinkRow] = (),
     ) -> None:
         assert namespace == NS
         await anyio.lowlevel.checkpoint()
@@ -79,6 +85,7 @@ class RecordingViews:
             raise self._failure
         self.rows += rows
         self.samples += samples
+        self.links += links
 
 
 class World:

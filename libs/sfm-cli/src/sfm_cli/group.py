@@ -25,6 +25,9 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "list": ("listing", "List memories, oldest first."),
         "delete": ("delete", "Delete the memory at a coordinate."),
         "decay": ("decay", "Let expire, prune and decay what is due; --dry-run only tells."),
+        "link": ("link", "Link a memory to another."),
+        "unlink": ("unlink", "End a link."),
+        "neighbors": ("neighbors", "List the links of a memory, the strongest first."),
         "stats": ("stats", "Count what there is, and say how it is kept."),
         "store-bulk": ("store_bulk", "Store many memories from NDJSON; safe to run again."),
     }

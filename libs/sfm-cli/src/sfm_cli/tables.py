@@ -87,6 +87,25 @@ def effects(document: Document) -> Table:
     return made
 
 
+def linked(document: Document) -> Text:
+    ends = f"{place(document['from'])} -> {place(document['to'])}"
+    how = f"weight {document['weight']:g}, version {document['version']}"
+    line = f"linked {ends} ({{}}; {how}, position {document['position']})"
+    before, after = line.split("{}")
+    return Text.assemble(before, plain(document["type"]), after)
+
+
+def neighbors(document: Document) -> RenderableType:
+    """The strongest first."""
+    if not document["neighbors"]:
+        return "no links"
+    made = table("weight", "", "coordinate", "type", numbers=("weight",))
+    for one in document["neighbors"]:
+        arrow = "->" if one["direction"] == "out" else "<-"
+        made.add_row(f"{one['weight']:g}", arrow, place(one["coordinate"]), plain(one["type"]))
+    return made
+
+
 def stats(document: Document) -> Table:
     """Groups flattened to dotted names."""
     return facts(dict(_flat(document, "")))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from sfm_core.adapters.embedders import ObservedEmbedder
 from sfm_core.adapters.shared import Shared
 from sfm_core.errors import Unavailable
+from sfm_core.graph import Graph
 from sfm_core.model import Json, StoreStats
 from sfm_core.ports import Clock, EventLog, RecordStore
 from sfm_core.recall.engine import RecallEngine
@@ -40,6 +41,7 @@ class Runtime:
     remember: Remember
     lifecycle: Lifecycle
     recall: RecallEngine
+    graph: Graph
     records: RecordStore
     events: EventLog
     upkeep: Upkeep

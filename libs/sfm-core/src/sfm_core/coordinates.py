@@ -82,8 +82,13 @@ def memory_id(namespace: str, coordinate: Coordinate) -> UUID:
     return uuid5(_ROOT, f"{namespace}\n{coordinate.text}")
 
 
+def link_id(namespace: str, origin: Coordinate, target: Coordinate, link_type: str) -> UUID:
+    """The id of a link: the same in every process, for ever; never that of a memory."""
+    return uuid5(_ROOT, f"{namespace}\n{origin.text}\n{target.text}\n{link_type}")
+
+
 def event_id(memory: UUID, version: int, event_type: str) -> UUID:
-    """The id of one change of one memory: a repeat of the event has the same id."""
+    """The id of one change of one memory or link: a repeat of the event has the same id."""
     return uuid5(memory, f"{version}:{event_type}")
 
 

@@ -12,17 +12,20 @@ from typing import Final
 from sfm_core.adapters.embedders import ObservedEmbedder, open_embedder
 from sfm_core.adapters.inmemory import InMemoryStore
 from sfm_core.adapters.inmemory_events import InMemoryEvents
+from sfm_core.adapters.inmemory_links import InMemoryLinks
 from sfm_core.adapters.inmemory_upkeep import InMemoryUpkeep
 from sfm_core.adapters.postgres.events import PostgresEvents
+from sfm_core.adapters.postgres.links import PostgresLinks
 from sfm_core.adapters.postgres.pool import Pool, open_pool
 from sfm_core.adapters.postgres.store import PostgresStore
 from sfm_core.adapters.postgres.upkeep import PostgresUpkeep
 from sfm_core.adapters.shared import open_shared
 from sfm_core.assembled import Runtime
 from sfm_core.errors import Misconfigured
+from sfm_core.graph import Graph
 from sfm_core.model import Quota, Weights
 from sfm_core.owned import OwnedJobs, owned_tasks
-from sfm_core.ports import Clock, EventLog, NoTelemetry, Telemetry
+from sfm_core.ports import Clock, EventLog, LinkStore, NoTelemetry, Telemetry
 from sfm_core.recall.engine import RecallEngine, RecallPolicy
 from sfm_core.remember import Commits, Lifecycle, Remember
 from sfm_core.runtime.clock import SystemClock
@@ -47,6 +50,7 @@ class _Stores:
     records: PostgresStore | InMemoryStore
     events: EventLog
     upkeep: PostgresUpkeep | InMemoryUpkeep
+    links: LinkStore
     tenant_rules: str
 
 
@@ -170,6 +174,9 @@ async def open_runtime(
                 policy=upkeep_policy_of(settings),
                 telemetry=telemetry,
             ),
+            graph=Graph(
+                links=stores.links, records=store, applied=recall.views, jobs=jobs, clock=clock
+            ),
             records=store,
             events=stores.events,
             embedder=embedder,
@@ -243,6 +250,7 @@ async def _stores(pool: Pool | None, dim: int) -> _Stores:
             records=twin,
             events=InMemoryEvents(twin),
             upkeep=InMemoryUpkeep(twin),
+            links=InMemoryLinks(twin),
             tenant_rules="kept by the in-memory store",
         )
     enforced = await pool.rls_enforced()
@@ -250,6 +258,7 @@ async def _stores(pool: Pool | None, dim: int) -> _Stores:
         records=PostgresStore(pool, dim=dim),
         events=PostgresEvents(pool),
         upkeep=PostgresUpkeep(pool),
+        links=PostgresLinks(pool),
         tenant_rules="enforced" if enforced else "bypassed: the role is a superuser",
     )
 

@@ -2,6 +2,7 @@
 
 from sfm_core.facade.inputs import At
 from sfm_core.facade.lifecycles import Lifecycles
+from sfm_core.facade.links import Links
 from sfm_core.facade.memories import Memories
 from sfm_core.facade.recalls import Recalls
 from sfm_core.facade.upkeep import Upkeeps
@@ -9,7 +10,7 @@ from sfm_core.facade.upkeep import Upkeeps
 __all__ = ["At", "MemorySystem"]
 
 
-class MemorySystem(Memories, Lifecycles, Recalls, Upkeeps):
+class MemorySystem(Memories, Lifecycles, Recalls, Upkeeps, Links):
     """Store and recall in one namespace.
 
     ```python

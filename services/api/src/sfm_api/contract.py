@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sfm_api import lifecycle, memories, overview, pages, recalls, upkeep
+from sfm_api import lifecycle, links, memories, overview, pages, recalls, upkeep
 from sfm_api.credentials import Access
 from sfm_api.operations import Body, Handler, Operation
 
@@ -39,6 +39,9 @@ OPERATIONS: Final = (
     _read("listMemories", "GET", f"{_NS}/memories", memories.list_page),
     _write("storeMemories", "POST", f"{_NS}/memories:batch", memories.store_many, Body.BATCH),
     _write("deleteMemories", "POST", f"{_NS}/memories:delete", lifecycle.delete_many, Body.BATCH),
+    _write("putLink", "PUT", f"{_NS}/links", links.link, Body.ONE),
+    _write("deleteLink", "DELETE", f"{_NS}/links", links.unlink),
+    _read("listNeighbors", "GET", f"{_AT}/neighbors", links.neighbors),
     _read("recall", "POST", f"{_NS}/recall", recalls.recall, Body.ONE),
     _read("recallBatch", "POST", f"{_NS}/recall:batch", recalls.recall_batch, Body.BATCH),
     _read("namespaceStats", "GET", f"{_NS}/stats", overview.stats),

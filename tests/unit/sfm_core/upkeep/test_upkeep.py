@@ -52,8 +52,10 @@ PAYLOAD = {"raw": "wires", "must": "stay", "gist": "tea", "detail": "at four"}
 
 
 class NoViews:
-    async def apply(self, namespace: str, rows: object, samples: object) -> None:
-        del namespace, rows, samples
+    async def apply(
+        self, namespace: str, rows: object, samples: object, links: object = ()
+    ) -> None:
+        del namespace, rows, samples, links
 
 
 class CountingEmbedder:

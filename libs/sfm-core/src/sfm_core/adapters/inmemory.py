@@ -11,6 +11,7 @@ import anyio.lowlevel
 import numpy as np
 import orjson
 
+from sfm_core.adapters.inmemory_link_rows import LinkEntry, Name
 from sfm_core.adapters.inmemory_rows import (
     Row,
     Terms,
@@ -35,6 +36,7 @@ from sfm_core.model import (
     EventType,
     Keep,
     Kind,
+    LinkRow,
     ListQuery,
     Memory,
     MemoryDraft,
@@ -63,6 +65,8 @@ class Space:
     receipts: dict[str, tuple[bytes, tuple[WriteOutcome, ...]]] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
     """In log order."""
+    links: dict[Name, LinkEntry] = field(default_factory=dict)
+    """Ended ones too."""
     position: int = 0
 
     def copied(self) -> "Space":
@@ -71,6 +75,7 @@ class Space:
             list(self.samples),
             dict(self.receipts),
             list(self.events),
+            dict(self.links),
             self.position,
         )
 
@@ -115,11 +120,12 @@ class InMemoryStore:
         space = space.copied()
         found: dict[int, WriteOutcome] = {}
         terms = Terms(space.rows, writes, now)
+        unlinked: list[LinkRow] = []
         for wave in in_waves(writes):
             # As in the real store: within a wave the upserts come before the deletes.
             for index, write in sorted(wave, key=lambda item: isinstance(item[1], Delete)):
                 found[index] = self._write(
-                    namespace, space, write, payloads.get(index, "{}"), terms
+                    namespace, space, write, payloads.get(index, "{}"), terms, unlinked
                 )
         self._xid += 1
         outcomes = tuple(found[index] for index in range(len(writes)))
@@ -129,10 +135,16 @@ class InMemoryStore:
         self._spaces[namespace] = space
         if receipt is not None:
             space.receipts[receipt.key] = (receipt.fingerprint, outcomes)
-        return Applied(outcomes=outcomes)
+        return Applied(outcomes=outcomes, unlinked=tuple(unlinked))
 
     def _write(
-        self, namespace: str, space: Space, write: Write, payload: str, terms: Terms
+        self,
+        namespace: str,
+        space: Space,
+        write: Write,
+        payload: str,
+        terms: Terms,
+        unlinked: list[LinkRow],
     ) -> WriteOutcome:
         row = space.rows.get(write.coordinate)
         refused = terms.refusal(write, row)
@@ -157,7 +169,38 @@ class InMemoryStore:
         if isinstance(write, Upsert) and write.says_importance:
             sample = Sample(position=self._log, importance=write.draft.importance)
             space.samples.append((self._xid, sample))
+        if row is not None and not (after.live and terms.is_live(row)):
+            unlinked += self._unlink(namespace, space, after.memory.id)
         return written(after)
+
+    def _unlink(self, namespace: str, space: Space, memory: UUID) -> list[LinkRow]:
+        """End the links of a memory whose life is over."""
+        gone = [name for name, e in space.links.items() if e.live and memory in name[:2]]
+        return [self.write_link(namespace, space, space.links[name].ended()) for name in gone]
+
+    def write_link(
+        self, namespace: str, space: Space, entry: LinkEntry, *, born: bool = False
+    ) -> LinkRow:
+        """Write and log one link, at the next position and time; for the twin of `LinkStore`."""
+        self._log += 1
+        entry = entry.at(self._log, self._now(), self._xid, born=born)
+        space.links[entry.name] = entry
+        space.events.append(entry.event(namespace))
+        space.position = self._log
+        return entry.row(namespace)
+
+    def begin(self, namespace: str) -> Space:
+        """A copy of a namespace to write to; for the twins of other ports over this store."""
+        return self._spaces.get(namespace, _EMPTY).copied()
+
+    def commit(self, namespace: str, space: Space) -> None:
+        """Let `begin`'s copy take its place; in the same step of the event loop."""
+        self._xid += 1
+        self._spaces[namespace] = space
+
+    def peek(self, namespace: str) -> Space:
+        """A namespace as it is, not to be written to."""
+        return self._space(namespace)
 
     def _upserted(
         self,
@@ -277,6 +320,7 @@ class InMemoryStore:
             episodic=episodic,
             semantic=len(live) - episodic,
             deleted=len(space.rows) - len(live),
+            links=sum(entry.live for entry in space.links.values()),
             vectors=len(live),
             position=space.position,
         )
@@ -299,6 +343,13 @@ class InMemoryStore:
         live = self._space(namespace).live()
         for start in range(0, len(live), _PAGE):
             yield [view_row(row, model_revision) for row in live[start : start + _PAGE]]
+            await anyio.lowlevel.checkpoint()
+
+    async def load_links(self, namespace: str) -> AsyncIterator[Sequence[LinkRow]]:
+        await anyio.lowlevel.checkpoint()
+        live = [entry for entry in self._space(namespace).links.values() if entry.live]
+        for start in range(0, len(live), _PAGE):
+            yield [entry.row(namespace) for entry in live[start : start + _PAGE]]
             await anyio.lowlevel.checkpoint()
 
     async def samples(self, namespace: str, *, limit: int) -> tuple[Sequence[Sample], int]:
@@ -327,6 +378,12 @@ class InMemoryStore:
             positions={name: space.position for name, space in spaces.items()},
             head=self._log,
             token=self._xid,
+            links=tuple(
+                entry.row(name)
+                for name, space in spaces.items()
+                for entry in space.links.values()
+                if entry.xid >= token
+            ),
         )
 
     async def payloads(self, namespace: str) -> AsyncIterator[Sequence[tuple[UUID, int, str]]]:

@@ -116,10 +116,10 @@ def _holds(precondition: Precondition, held: Held | None) -> bool:
 
 def _unstorable(draft: MemoryDraft, text: str) -> Iterator[Fault]:
     for path, value in (("/text", text), ("/session", draft.session), ("/source", draft.source)):
-        if value is not None and not _is_storable(value):
+        if value is not None and not is_storable(value):
             yield Fault(path, "holds U+0000 or a lone surrogate")
     for index, tag in enumerate(draft.tags):
-        if not _is_storable(tag):
+        if not is_storable(tag):
             yield Fault(f"/tags/{index}", "holds U+0000 or a lone surrogate")
     if not math.isfinite(draft.importance):
         yield Fault("/importance", "is not a finite number")
@@ -128,7 +128,8 @@ def _unstorable(draft: MemoryDraft, text: str) -> Iterator[Fault]:
             yield Fault(path, "has no offset from UTC")
 
 
-def _is_storable(text: str) -> bool:
+def is_storable(text: str) -> bool:
+    """Whether a text has neither U+0000 nor a lone surrogate."""
     if "\x00" in text:
         return False
     try:

@@ -12,6 +12,7 @@ from sfm_core.decode.lifecycle import (
     selection,
     version_asked,
 )
+from sfm_core.decode.links import link, link_key, neighbor_query, path_query
 from sfm_core.decode.listings import list_query
 from sfm_core.decode.memories import batch, coordinate_list, memory_draft, memory_with_coordinate
 from sfm_core.decode.recalls import recall_batch, recall_query
@@ -22,10 +23,14 @@ __all__ = [
     "coordinate_list",
     "history_query",
     "instant",
+    "link",
+    "link_key",
     "list_query",
     "memory_draft",
     "memory_patch",
     "memory_with_coordinate",
+    "neighbor_query",
+    "path_query",
     "recall_batch",
     "recall_query",
     "restored_version",

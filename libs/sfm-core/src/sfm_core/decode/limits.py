@@ -21,3 +21,6 @@ MAX_HISTORY: Final = 100
 MAX_DELETED: Final = 1000
 """Coordinates of one delete-many; a filter may admit any number."""
 MAX_CURSOR_CHARS: Final = 1024
+MAX_LINK_TYPE_CHARS: Final = 128
+MAX_NEIGHBORS: Final = 1000
+MAX_GRAPH_HOPS: Final = 3

@@ -9,6 +9,24 @@ from sfm_core.model.lifecycle import (
     MemoryPatch,
     Selection,
 )
+from sfm_core.model.links import (
+    DEFAULT_LINK_TYPE,
+    DEFAULT_LINK_WEIGHT,
+    Direction,
+    Link,
+    LinkChange,
+    Linked,
+    LinkKey,
+    LinksApplied,
+    Neighbor,
+    NeighborPage,
+    NeighborQuery,
+    Path,
+    PathQuery,
+    PutLink,
+    Unlink,
+    Unlinked,
+)
 from sfm_core.model.listings import ListQuery, Page, StoreStats
 from sfm_core.model.memories import DEFAULT_IMPORTANCE, Kind, Memory, MemoryDraft
 from sfm_core.model.quotas import Quota, Verdict
@@ -36,7 +54,7 @@ from sfm_core.model.upkeep import (
     UpkeepReport,
 )
 from sfm_core.model.values import F32, F64, I32, I64, Json, JsonObject, Mask
-from sfm_core.model.views import Changes, Sample, ViewRow
+from sfm_core.model.views import Changes, LinkRow, Sample, ViewRow
 from sfm_core.model.writes import (
     Applied,
     BatchStored,
@@ -56,6 +74,8 @@ from sfm_core.model.writes import (
 
 __all__ = [
     "DEFAULT_IMPORTANCE",
+    "DEFAULT_LINK_TYPE",
+    "DEFAULT_LINK_WEIGHT",
     "F32",
     "F64",
     "I32",
@@ -70,6 +90,7 @@ __all__ = [
     "Changes",
     "Delete",
     "DeletedMany",
+    "Direction",
     "Due",
     "Effect",
     "EffectKind",
@@ -85,15 +106,27 @@ __all__ = [
     "Keep",
     "Kind",
     "Leg",
+    "Link",
+    "LinkChange",
+    "LinkKey",
+    "LinkRow",
+    "Linked",
+    "LinksApplied",
     "ListQuery",
     "Mask",
     "Memory",
     "MemoryDraft",
     "MemoryPatch",
     "Mode",
+    "Neighbor",
+    "NeighborPage",
+    "NeighborQuery",
     "Page",
+    "Path",
+    "PathQuery",
     "Placed",
     "Precondition",
+    "PutLink",
     "Quota",
     "RecallQuery",
     "RecallResult",
@@ -106,6 +139,8 @@ __all__ = [
     "StoreItem",
     "StoreStats",
     "Stored",
+    "Unlink",
+    "Unlinked",
     "UpkeepReport",
     "Upsert",
     "Verdict",

@@ -5,21 +5,26 @@ from datetime import datetime
 from uuid import UUID
 
 from sfm_core.coordinates import Coordinate
+from sfm_core.model.links import Link
 from sfm_core.model.memories import Memory
 from sfm_core.model.writes import EventType
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """One change of one memory, as the log keeps it."""
+    """One change of one memory or link, as the log keeps it."""
 
     namespace: str
     position: int
     event_id: UUID
     memory_id: UUID
+    """Of the link, when it is about one."""
     coordinate: Coordinate
+    """Of the link's origin, when it is about one."""
     type: EventType
     version: int
     at: datetime
     memory: Memory | None = None
-    """The memory after the event; None after its end."""
+    """The memory after the event; None after its end, and when the event is about a link."""
+    link: Link | None = None
+    """The link that was `linked`, or `unlinked` and is no more."""

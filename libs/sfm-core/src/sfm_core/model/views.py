@@ -38,6 +38,20 @@ class ViewRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LinkRow:
+    """What a view needs of one link; `deleted`: it is no more."""
+
+    namespace: str
+    origin: UUID
+    target: UUID
+    type: str
+    weight: float
+    version: int
+    position: int
+    deleted: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
     """One importance that entered the log."""
 
@@ -58,3 +72,5 @@ class Changes:
     """Give this to the next call."""
     head: int
     """Highest position that the whole log, all namespaces, had given out by then."""
+    links: tuple[LinkRow, ...] = ()
+    """Links changed likewise, those that are no more too; may repeat."""

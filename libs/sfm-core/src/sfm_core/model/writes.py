@@ -9,6 +9,7 @@ from sfm_core.coordinates import Coordinate
 from sfm_core.errors import Fault, SfmError
 from sfm_core.model.memories import MemoryDraft
 from sfm_core.model.values import F32
+from sfm_core.model.views import LinkRow
 
 
 class EventType(StrEnum):
@@ -129,6 +130,8 @@ class Applied:
     """In the order of the writes."""
     replayed: bool = False
     """True: nothing was written now; the outcomes are those of the first time."""
+    unlinked: tuple[LinkRow, ...] = ()
+    """Links that went with an end that was deleted, or that began a new life."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

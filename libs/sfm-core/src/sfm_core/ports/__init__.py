@@ -7,6 +7,7 @@ Implementations do not inherit from these; the wiring's type check proves that t
 from sfm_core.ports.embedding import Embedder
 from sfm_core.ports.events import EventLog
 from sfm_core.ports.feed import Applier, ChangeFeed
+from sfm_core.ports.links import LinkStore
 from sfm_core.ports.process import Clock, Jobs, NoTelemetry, Telemetry
 from sfm_core.ports.records import RecordStore
 from sfm_core.ports.shared import Cache, RateLimiter
@@ -29,6 +30,7 @@ __all__ = [
     "EventLog",
     "JobLocks",
     "Jobs",
+    "LinkStore",
     "NoNotes",
     "NoTelemetry",
     "RateLimiter",

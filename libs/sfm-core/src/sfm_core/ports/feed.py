@@ -6,6 +6,7 @@ from uuid import UUID
 
 from sfm_core.model import (
     Changes,
+    LinkRow,
     Sample,
     ViewRow,
 )
@@ -30,6 +31,10 @@ class ChangeFeed(Protocol):
         """
         ...
 
+    def load_links(self, namespace: str) -> AsyncIterator[Sequence[LinkRow]]:
+        """Every link of a namespace, in batches, in no promised order; as `load`."""
+        ...
+
     async def samples(self, namespace: str, *, limit: int) -> tuple[Sequence[Sample], int]:
         """The last `limit` importances of the namespace's log by position, and its position."""
         ...
@@ -37,7 +42,7 @@ class ChangeFeed(Protocol):
     async def changes(
         self, token: int, namespaces: Collection[str], *, model_revision: str
     ) -> Changes:
-        """Rows (tombstones too) of these namespaces changed since the token was taken.
+        """Rows and links (ended ones too) of these namespaces changed since the token was taken.
 
         Never misses a change that was committed before the call; may repeat some.
         """
@@ -52,10 +57,14 @@ class Applier(Protocol):
     """Where committed writes go first: the views of this process."""
 
     async def apply(
-        self, namespace: str, rows: Sequence[ViewRow], samples: Sequence[Sample]
+        self,
+        namespace: str,
+        rows: Sequence[ViewRow],
+        samples: Sequence[Sample],
+        links: Sequence[LinkRow] = (),
     ) -> None:
-        """Take over rows (tombstones too) and importances that were just committed.
+        """Take over rows (tombstones too), importances and links that were just committed.
 
-        Rows may come out of order and more than once: the higher version wins.
+        Rows and links may come out of order and more than once: the higher version wins.
         """
         ...

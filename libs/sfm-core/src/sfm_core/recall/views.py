@@ -16,7 +16,7 @@ import anyio.to_thread
 from sfm_core.errors import SfmError, Unavailable
 from sfm_core.importance import RESERVOIR
 from sfm_core.lexical.analysis import Analyzer
-from sfm_core.model import Changes, EmbedderInfo, Sample, ViewRow
+from sfm_core.model import Changes, EmbedderInfo, LinkRow, Sample, ViewRow
 from sfm_core.owned import OwnedJobs, owned_tasks
 from sfm_core.ports import ChangeFeed, Clock, NoTelemetry, Telemetry
 from sfm_core.recall.view import Snapshot, View
@@ -210,12 +210,16 @@ class Views:
     # -- for writes ------------------------------------------------------------------------
 
     async def apply(
-        self, namespace: str, rows: Sequence[ViewRow], samples: Sequence[Sample]
+        self,
+        namespace: str,
+        rows: Sequence[ViewRow],
+        samples: Sequence[Sample],
+        links: Sequence[LinkRow] = (),
     ) -> None:
         """Take in what this process has just committed; nothing when the view is not in use."""
         entry = self._entries.get(namespace)
         if entry is not None:
-            await self._jobs.run(partial(self._apply, namespace, entry, rows, samples))
+            await self._jobs.run(partial(self._apply, namespace, entry, rows, samples, links))
 
     async def drop(self, namespace: str) -> None:
         """Forget a view; the next recall builds it anew from the store."""
@@ -256,12 +260,18 @@ class Views:
         entry.token = changes.token
 
     async def _apply(
-        self, namespace: str, entry: Entry, rows: Sequence[ViewRow], samples: Sequence[Sample]
+        self,
+        namespace: str,
+        entry: Entry,
+        rows: Sequence[ViewRow],
+        samples: Sequence[Sample],
+        links: Sequence[LinkRow] = (),
     ) -> int:
         """Write into a view, a slice at a time; how many of the rows were news to it.
 
         A view that cannot take them is dropped, to be built anew by the next recall.
         """
+        del links
         news = 0
         try:
             for start in range(0, max(1, len(rows)), SLICE):

@@ -66,6 +66,6 @@ class Commits:
                 revision = self._embedder.info.model_revision
                 rows += await self._records.view_rows(namespace, ids, model_revision=revision)
             if rows:
-                await self._applied.apply(namespace, rows, samples)
+                await self._applied.apply(namespace, rows, samples, applied.unlinked)
         except Exception:  # noqa: BLE001 - the write is durable; the feed brings it to the view
             _LOG.exception("view.failed", extra={"rows": len(writes)})

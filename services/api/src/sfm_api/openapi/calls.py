@@ -4,6 +4,7 @@ from typing import Final
 
 from sfm_api.openapi import (
     calls_lifecycle,
+    calls_links,
     calls_memories,
     calls_recall,
     calls_service,
@@ -17,4 +18,5 @@ CALLS: Final[dict[str, Call]] = (
     | calls_recall.CALLS
     | calls_service.CALLS
     | calls_upkeep.CALLS
+    | calls_links.CALLS
 )

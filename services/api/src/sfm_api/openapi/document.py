@@ -29,6 +29,7 @@ _ERRORS: Final = {
 _TAGS: Final = (
     ("memories", "Store, get, list, delete."),
     ("recall", "Find what matters."),
+    ("graph", "Link memories, and follow the links."),
     ("operations", "What is in the store."),
     ("service", "The process itself; open without a token."),
 )

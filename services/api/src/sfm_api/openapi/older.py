@@ -26,6 +26,9 @@ def _converted(node: Any) -> Any:  # noqa: ANN401 - any JSON
     match found.get("type"):
         case [str(kind), "null"]:
             found |= {"type": kind, "nullable": True}
+    match found.get("exclusiveMinimum"):
+        case int(low) | float(low) if not isinstance(low, bool):
+            found |= {"minimum": low, "exclusiveMinimum": True}
     match found.get("examples"):
         case [first, *_]:
             del found["examples"]

@@ -4,6 +4,7 @@ from typing import Final
 
 from sfm_api.openapi import (
     schemas_lifecycle,
+    schemas_links,
     schemas_memories,
     schemas_recall,
     schemas_service,
@@ -14,6 +15,7 @@ from sfm_api.openapi.schema import Schema
 SCHEMAS: Final[dict[str, Schema]] = (
     schemas_memories.SCHEMAS
     | schemas_lifecycle.SCHEMAS
+    | schemas_links.SCHEMAS
     | schemas_recall.SCHEMAS
     | schemas_service.SCHEMAS
     | schemas_upkeep.SCHEMAS

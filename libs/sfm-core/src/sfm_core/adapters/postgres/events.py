@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import orjson
 
+from sfm_core.adapters.postgres.link_rows import link_after
 from sfm_core.adapters.postgres.pool import Pool
 from sfm_core.adapters.postgres.queries import load_queries
 from sfm_core.adapters.postgres.rows import plain_uuid
@@ -46,6 +47,8 @@ async def events_of(rows: Sequence[Mapping[str, Any]]) -> list[Event]:
 
 
 def _event_of(row: Mapping[str, Any]) -> Event:
+    body = None if row["body"] is None else orjson.loads(row["body"])
+    link = body if body is not None and "link" in body else None
     return Event(
         namespace=row["namespace"],
         position=row["seq"],
@@ -55,7 +58,8 @@ def _event_of(row: Mapping[str, Any]) -> Event:
         type=EventType(row["type"]),
         version=row["version"],
         at=row["at"],
-        memory=None if row["body"] is None else _memory_of(row, orjson.loads(row["body"])),
+        memory=None if body is None or link is not None else _memory_of(row, body),
+        link=None if link is None else link_after(row["namespace"], row, link),
     )
 
 

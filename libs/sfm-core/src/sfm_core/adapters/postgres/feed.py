@@ -10,14 +10,17 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
+from sfm_core.adapters.postgres.link_rows import link_row_of
 from sfm_core.adapters.postgres.pool import Pool
 from sfm_core.adapters.postgres.queries import load_queries
 from sfm_core.adapters.postgres.rows import plain_uuid, view_row_of
-from sfm_core.model import Changes, Sample, ViewRow
+from sfm_core.model import Changes, LinkRow, Sample, ViewRow
 from sfm_core.offload import off_loop
 
 _SQL: Final = load_queries("feed")
+_LINKS: Final = load_queries("links")
 _PAGE: Final = 500
+_LINKS_PAGE: Final = 5000
 _INLINE: Final = 16
 
 
@@ -55,6 +58,19 @@ async def payloads(pool: Pool, namespace: str) -> AsyncIterator[Sequence[tuple[U
         behind = rows[-1]["coord"]
 
 
+async def load_links(pool: Pool, namespace: str) -> AsyncIterator[Sequence[LinkRow]]:
+    """`ChangeFeed.load_links`, in pages by their ends."""
+    behind = (UUID(int=0), UUID(int=0), "")
+    while True:
+        async with pool.scoped(namespace) as connection:
+            rows = await connection.fetch(_LINKS["load_links"], namespace, *behind, _LINKS_PAGE)
+        if rows:
+            yield await _link_rows(rows)
+        if len(rows) < _LINKS_PAGE:
+            return
+        behind = rows[-1]["from_id"], rows[-1]["to_id"], rows[-1]["type"]
+
+
 async def samples(pool: Pool, namespace: str, limit: int) -> tuple[Sequence[Sample], int]:
     """`ChangeFeed.samples`: oldest first."""
     async with pool.scoped(namespace) as connection:
@@ -76,6 +92,7 @@ async def changes(
         head = await connection.fetchval(_SQL["head"])
         tops = await connection.fetch(_SQL["positions"], names)
         rows = await connection.fetch(_SQL["changed_rows"], since, names, model_revision)
+        linked = await connection.fetch(_LINKS["changed_links"], since, names)
         sampled = await connection.fetch(_SQL["changed_samples"], since, names)
         now = await connection.fetchval(_SQL["token"])
     found: dict[str, list[Sample]] = defaultdict(list)
@@ -87,6 +104,7 @@ async def changes(
         positions={row["name"]: row["top"] for row in tops},
         token=int(now),
         head=int(head),
+        links=tuple(await _link_rows(linked)),
     )
 
 
@@ -102,3 +120,9 @@ async def view_rows(
 async def _view_rows(rows: Sequence[Mapping[str, Any]], dim: int | None) -> list[ViewRow]:
     """Decoded on a thread when they are many, so that they do not hold the event loop."""
     return await off_loop(lambda: [view_row_of(row, dim) for row in rows], when=len(rows) > _INLINE)
+
+
+async def _link_rows(rows: Sequence[Mapping[str, Any]]) -> list[LinkRow]:
+    return await off_loop(
+        lambda: [link_row_of(row["namespace"], row) for row in rows], when=len(rows) > _INLINE
+    )

@@ -6,7 +6,15 @@ from typing import Final
 from uuid import UUID
 
 from sfm_core.adapters.keyset import decode_cursor, encode_cursor
-from sfm_core.adapters.postgres.feed import changes, load, payloads, samples, token, view_rows
+from sfm_core.adapters.postgres.feed import (
+    changes,
+    load,
+    load_links,
+    payloads,
+    samples,
+    token,
+    view_rows,
+)
 from sfm_core.adapters.postgres.filter_terms import filter_terms
 from sfm_core.adapters.postgres.pool import EVERY_NAMESPACE, Pool
 from sfm_core.adapters.postgres.queries import load_queries
@@ -16,6 +24,7 @@ from sfm_core.coordinates import Coordinate
 from sfm_core.model import (
     Applied,
     Changes,
+    LinkRow,
     ListQuery,
     Memory,
     Page,
@@ -141,6 +150,9 @@ class PostgresStore:
 
     def load(self, namespace: str, *, model_revision: str) -> AsyncIterator[Sequence[ViewRow]]:
         return load(self._pool, namespace, model_revision, self._dim)
+
+    def load_links(self, namespace: str) -> AsyncIterator[Sequence[LinkRow]]:
+        return load_links(self._pool, namespace)
 
     async def samples(self, namespace: str, *, limit: int) -> tuple[Sequence[Sample], int]:
         return await samples(self._pool, namespace, limit)

@@ -10,6 +10,7 @@ from uuid import UUID
 import asyncpg
 
 from sfm_core.adapters.postgres import receipts
+from sfm_core.adapters.postgres.link_rows import end_links
 from sfm_core.adapters.postgres.pool import Pool
 from sfm_core.adapters.postgres.queries import load_queries
 from sfm_core.adapters.postgres.rows import plain_uuid, tags_json, vector_bytes
@@ -29,6 +30,7 @@ from sfm_core.model import (
     Delete,
     EventType,
     Keep,
+    LinkRow,
     Receipt,
     Stamp,
     Upsert,
@@ -96,15 +98,16 @@ async def _transaction(
     connection: Connection, *, call: _Call, receipt: Receipt | None, all_or_none: bool
 ) -> Applied:
     namespace, writes = call.namespace, call.writes
-    xid = await _enter(connection, namespace, batch=len(writes) > 1)
+    xid = await enter(connection, namespace, batch=len(writes) > 1)
     if receipt is not None:
         before = await receipts.claim(connection, namespace, receipt)
         if before is not None:
             return Applied(outcomes=before, replayed=True)
     await _fence_content(connection, namespace, writes)
     found: dict[int, WriteOutcome] = {}
+    unlinked: list[LinkRow] = []
     for wave in in_waves(writes):
-        found |= await _run_wave(connection, call, xid, wave)
+        found |= await _run_wave(connection, call, xid, wave, unlinked)
     outcomes = tuple(found[index] for index in range(len(writes)))
     done = [outcome for outcome in outcomes if isinstance(outcome, Written)]
     if all_or_none and len(done) < len(outcomes):
@@ -113,11 +116,15 @@ async def _transaction(
         await receipts.keep(connection, namespace, receipt, outcomes)
     elif not any(outcome.changed for outcome in done):
         raise _NothingDone(outcomes)
-    return Applied(outcomes=outcomes)
+    return Applied(outcomes=outcomes, unlinked=tuple(unlinked))
 
 
-async def _enter(connection: Connection, namespace: str, *, batch: bool) -> int:
-    """Declare and fence the namespace, made if need be; the transaction's id."""
+async def enter(connection: Connection, namespace: str, *, batch: bool) -> int:
+    """Declare and fence the namespace, made if need be; the transaction's id.
+
+    Raises:
+        Unavailable: it is being erased.
+    """
     for _ in range(_ENTRIES):
         row = await connection.fetchrow(_SQL["enter_batch" if batch else "enter_single"], namespace)
         if row is not None:
@@ -136,9 +143,16 @@ async def _fence_content(connection: Connection, namespace: str, writes: Sequenc
 
 
 async def _run_wave(
-    connection: Connection, call: _Call, xid: int, wave: Sequence[tuple[int, Write]]
+    connection: Connection,
+    call: _Call,
+    xid: int,
+    wave: Sequence[tuple[int, Write]],
+    unlinked: list[LinkRow],
 ) -> dict[int, WriteOutcome]:
-    """Writes to distinct coordinates: hold what must be looked at, decide, write, log."""
+    """Writes to distinct coordinates: hold what must be looked at, decide, write, log.
+
+    `unlinked` takes the links that went with a life that ended.
+    """
     looked_at = [write.coordinate.text for _, write in wave if _needs_hold(write)]
     held: Mapping[str, Mapping[str, Any]] = {}
     if looked_at:
@@ -148,7 +162,7 @@ async def _run_wave(
         index: _decided(write, held.get(write.coordinate.text), call.now) for index, write in wave
     }
     open_writes = [(index, write) for index, write in wave if decided[index] is None]
-    written = await _write(connection, call, xid, open_writes)
+    written = await _write(connection, call, xid, open_writes, unlinked)
     return {
         index: decided[index]
         or written.get(write.coordinate.text)
@@ -174,7 +188,11 @@ def _decided(
 
 
 async def _write(
-    connection: Connection, call: _Call, xid: int, writes: Sequence[tuple[int, Write]]
+    connection: Connection,
+    call: _Call,
+    xid: int,
+    writes: Sequence[tuple[int, Write]],
+    unlinked: list[LinkRow],
 ) -> dict[str, Written]:
     """What was changed, by coordinate; in the order of the writes, upserts first."""
     namespace = call.namespace
@@ -196,6 +214,7 @@ async def _write(
         )
     if burials:
         rows += await connection.fetch(_SQL["bury"], namespace, burials, xid)
+    ended = [plain_uuid(row["id"]) for row in rows if _begins_or_ends(row)]
     stamps = {
         write.coordinate.text: write.stamp
         for _, write in writes
@@ -207,7 +226,15 @@ async def _write(
         await connection.execute(
             _SQL["log_changes"], namespace, list(written), [w.event_id for w in written.values()]
         )
+    if ended:
+        unlinked += await end_links(connection, namespace, ended, xid)
     return written
+
+
+def _begins_or_ends(row: Mapping[str, Any]) -> bool:
+    """Whether an earlier life of the memory is over, and with it the links of that life."""
+    kind = EventType(row["event_type"])
+    return kind is EventType.DELETED or (kind is EventType.CREATED and row["version"] > 1)
 
 
 async def _stamped(

@@ -1,0 +1,156 @@
+"""Linking memories, and finding ways along the links."""
+
+import logging
+from collections.abc import Collection, Mapping, Sequence
+from typing import Final, final
+from uuid import UUID
+
+from sfm_core.coordinates import Coordinate
+from sfm_core.errors import NotFound, SfmError
+from sfm_core.model import (
+    Link,
+    LinkChange,
+    Linked,
+    LinkKey,
+    LinksApplied,
+    Neighbor,
+    NeighborPage,
+    NeighborQuery,
+    PutLink,
+    Receipt,
+    Unlink,
+    Unlinked,
+    Written,
+)
+from sfm_core.ports import Applier, Clock, Jobs, LinkStore, RecordStore
+
+_LOG: Final = logging.getLogger(__name__)
+
+
+@final
+class Graph:
+    """Links and unlinks; tells of neighbours.
+
+    A change is a job, as every write: once begun it is finished and shown to this process's
+    views, whoever is cancelled. Neighbours are asked of the store, so they are exact.
+    """
+
+    def __init__(
+        self,
+        *,
+        links: LinkStore,
+        records: RecordStore,
+        applied: Applier,
+        jobs: Jobs,
+        clock: Clock,
+    ) -> None:
+        self._links = links
+        self._records = records
+        self._applied = applied
+        self._jobs = jobs
+        self._clock = clock
+
+    async def link(self, namespace: str, put: PutLink, *, receipt: Receipt | None = None) -> Linked:
+        """Link two memories, or give their link of this type another weight.
+
+        Raises:
+            NotFound: no memory lives at one of the ends.
+            KeyReused: the receipt's key came with another request before.
+            Unavailable: the store does not answer; whether it was written is unknown.
+        """
+        applied = await self._change(namespace, put, receipt)
+        done = _only(applied)
+        link = Link(
+            key=put.key,
+            id=done.id,
+            weight=put.weight,
+            version=done.version,
+            position=done.position,
+            created_at=done.created_at,
+            updated_at=done.at,
+        )
+        return Linked(
+            link=link,
+            created=done.changed and done.created_at == done.at,
+            changed=done.changed,
+            replayed=applied.replayed,
+        )
+
+    async def unlink(
+        self, namespace: str, key: LinkKey, *, receipt: Receipt | None = None
+    ) -> Unlinked:
+        """End a link; again, or where there never was one, is fine.
+
+        Raises:
+            NotFound: nothing was ever stored at one of the ends.
+            KeyReused, Unavailable: as `link`.
+        """
+        applied = await self._change(namespace, Unlink(key=key), receipt)
+        done = _only(applied)
+        return Unlinked(position=done.position, changed=done.changed, replayed=applied.replayed)
+
+    async def neighbors(
+        self, namespace: str, coordinate: Coordinate, query: NeighborQuery
+    ) -> NeighborPage:
+        """A page of the links of a memory, the strongest first.
+
+        Raises:
+            NotFound: no memory lives there.
+            InvalidInput: the cursor is not one that a page gave.
+            Unavailable: the store does not answer.
+        """
+        [memory] = await self._living(namespace, [coordinate])
+        now = self._clock.now()
+        return await self._links.neighbors(namespace, memory, query, now=now)
+
+    async def links_of(
+        self, namespace: str, memories: Collection[UUID], *, limit: int
+    ) -> Mapping[UUID, Sequence[Neighbor]]:
+        """The strongest `limit` links of each memory; one without links has no entry.
+
+        Raises:
+            Unavailable: the store does not answer.
+        """
+        if not memories:
+            return {}
+        return await self._links.of(namespace, memories, limit=limit, now=self._clock.now())
+
+    async def _living(self, namespace: str, places: Sequence[Coordinate]) -> list[UUID]:
+        """Ids of the memories there. Raises `NotFound` when one is missing or has expired."""
+        found = await self._records.get(namespace, places)
+        now = self._clock.now()
+        ids = []
+        for at in places:
+            memory = found.get(at)
+            expires_at = None if memory is None else memory.draft.expires_at
+            if memory is None or (expires_at is not None and expires_at <= now):
+                raise NotFound("no memory lives there", coordinate=at.text)
+            ids.append(memory.id)
+        return ids
+
+    async def _change(
+        self, namespace: str, change: LinkChange, receipt: Receipt | None
+    ) -> LinksApplied:
+        async def job() -> LinksApplied:
+            applied = await self._links.apply(
+                namespace, [change], receipt=receipt, now=self._clock.now()
+            )
+            if applied.rows:
+                await self._show(namespace, applied)
+            return applied
+
+        return await self._jobs.run(job)
+
+    async def _show(self, namespace: str, applied: LinksApplied) -> None:
+        """Give committed links to the views; a fault there must not fail what is durable."""
+        try:
+            await self._applied.apply(namespace, (), (), applied.rows)
+        except Exception:  # noqa: BLE001 - the link is durable; the feed brings it to the view
+            _LOG.exception("view.failed", extra={"rows": len(applied.rows)})
+
+
+def _only(applied: LinksApplied) -> Written:
+    [outcome] = applied.outcomes
+    if isinstance(outcome, SfmError):
+        raise outcome
+    return outcome
