@@ -1,0 +1,251 @@
+"""Clients that store, change, delete, restore and read, and know exactly what must be there.
+
+Each actor has places of its own and does one thing at a time, with an `Idempotency-Key` on every
+write and the same request again until there is an answer. So after each answer it knows the
+version and the payload of every place of its own, and of each earlier version.
+"""
+
+import json
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import anyio
+import httpx
+
+PLACES = 6
+AGAIN_S = 0.05
+NAMESPACE = "mixed"
+PROBLEM = "application/problem+json"
+
+
+@dataclass
+class Known:
+    """What an actor knows of one place: the payload of each version, None for a deletion."""
+
+    versions: list[dict[str, Any] | None] = field(default_factory=list)
+
+    @property
+    def version(self) -> int:
+        return len(self.versions)
+
+    @property
+    def payload(self) -> dict[str, Any] | None:
+        return self.versions[-1] if self.versions else None
+
+
+@dataclass
+class Progress:
+    """What all actors did together."""
+
+    acknowledged: int = 0
+    retries: int = 0
+    reads: int = 0
+    refused_reads: int = 0
+    _wanted: int = 0
+    _enough: anyio.Event = field(default_factory=anyio.Event)
+
+    def acknowledge(self) -> None:
+        self.acknowledged += 1
+        if self.acknowledged >= self._wanted:
+            self._enough.set()
+
+    async def some_more(self, count: int, *, within_s: float) -> None:
+        """Until so many writes more were acknowledged."""
+        self._wanted = self.acknowledged + count
+        self._enough = anyio.Event()
+        with anyio.fail_after(within_s):
+            await self._enough.wait()
+
+
+class Actor:
+    def __init__(
+        self, client: httpx.AsyncClient, progress: Progress, number: int, seed: int
+    ) -> None:
+        self._client = client
+        self._progress = progress
+        self._number = number
+        self._rng = random.Random(f"{seed} {number}")
+        self._done = 0
+        self.known = {f"{number},{place}": Known() for place in range(PLACES)}
+
+    async def run(self, stopping: anyio.Event) -> None:
+        steps: list[Callable[[str, Known], Awaitable[None]]] = [
+            self._store, self._store, self._patch, self._delete, self._restore, self._batch,
+            self._get, self._recall,
+        ]  # fmt: skip
+        while not stopping.is_set():
+            at = self._rng.choice(list(self.known))
+            await self._rng.choice(steps)(at, self.known[at])
+
+    # -- writes ----------------------------------------------------------------------------
+
+    async def _store(self, at: str, known: Known) -> None:
+        payload = self._payload(at)
+        answer = await self._write("PUT", f"/memories/{at}", {"payload": payload})
+        self._took(answer, known, payload, {200, 201})
+
+    async def _patch(self, at: str, known: Known) -> None:
+        changed = self._payload(at)
+        answer = await self._write("PATCH", f"/memories/{at}", {"payload": changed})
+        if known.payload is None:
+            assert answer.status_code == 404, answer.text
+        else:
+            self._took(answer, known, known.payload | changed, {200})
+
+    async def _delete(self, at: str, known: Known) -> None:
+        answer = await self._write("DELETE", f"/memories/{at}", None)
+        if not known.version:
+            assert answer.status_code == 404, answer.text
+            return
+        assert answer.status_code == 204, answer.text
+        if known.payload is not None:
+            known.versions.append(None)
+
+    async def _restore(self, at: str, known: Known) -> None:
+        live = [i + 1 for i, payload in enumerate(known.versions) if payload is not None]
+        if not live:
+            return
+        version = self._rng.choice(live)
+        payload = known.versions[version - 1]
+        answer = await self._write("POST", f"/memories/{at}:restore", {"version": version})
+        assert answer.status_code == 200, answer.text
+        if answer.json()["version"] > known.version:
+            self._took(answer, known, payload, {200})
+        else:
+            assert known.payload == payload, "a restore that did nothing had something to do"
+
+    async def _batch(self, at: str, known: Known) -> None:
+        del at, known
+        places = self._rng.sample(list(self.known), 3)
+        payloads = [self._payload(place) for place in places]
+        items = [
+            {"coordinate": [int(axis) for axis in place.split(",")], "payload": payload}
+            for place, payload in zip(places, payloads, strict=True)
+        ]
+        answer = await self._write("POST", "/memories:batch", {"items": items})
+        assert answer.status_code == 200, answer.text
+        for place, payload, result in zip(places, payloads, answer.json()["results"], strict=True):
+            known = self.known[place]
+            assert result["version"] == known.version + 1, (place, result, known)
+            known.versions.append(payload)
+
+    def _payload(self, at: str) -> dict[str, Any]:
+        self._done += 1
+        return {"word": f"w{at.replace(',', 'x')}", "step": self._done}
+
+    def _took(
+        self,
+        answer: httpx.Response,
+        known: Known,
+        payload: dict[str, Any] | None,
+        statuses: set[int],
+    ) -> None:
+        assert answer.status_code in statuses, answer.text
+        assert answer.json()["version"] == known.version + 1, (answer.text, known)
+        known.versions.append(payload)
+
+    async def _write(self, method: str, path: str, body: object) -> httpx.Response:
+        self._done += 1
+        headers = {"Idempotency-Key": f"{self._number}-{self._done}"}
+        while True:
+            answer = await self._asked(method, path, body, headers)
+            if answer is not None:
+                self._progress.acknowledge()
+                return answer
+            self._progress.retries += 1
+            await anyio.sleep(AGAIN_S)
+
+    # -- reads -----------------------------------------------------------------------------
+
+    async def _get(self, at: str, known: Known) -> None:
+        answer = await self._asked("GET", f"/memories/{at}", None, {})
+        if answer is None:
+            return
+        if known.payload is None:
+            assert answer.status_code == 404, answer.text
+            return
+        assert answer.status_code == 200, answer.text
+        found = answer.json()
+        assert (found["version"], found["payload"]) == (known.version, known.payload)
+
+    async def _recall(self, at: str, known: Known) -> None:
+        asked = {"query": f"w{at.replace(',', 'x')}", "mode": "keyword", "top_k": 3}
+        answer = await self._asked("POST", "/recall", asked, {})
+        if answer is None:
+            return
+        assert answer.status_code == 200, answer.text
+        hits = [(hit["version"], hit["payload"]) for hit in answer.json()["hits"]]
+        wanted = [] if known.payload is None else [(known.version, known.payload)]
+        assert hits == wanted, (at, answer.text, known)
+
+    async def _asked(
+        self, method: str, path: str, body: object, headers: dict[str, str]
+    ) -> httpx.Response | None:
+        """The answer; None when the server was away, or said so."""
+        if body is not None:
+            headers = {**headers, "Content-Type": "application/json"}
+        try:
+            answer = await self._client.request(
+                method,
+                f"/v1/{NAMESPACE}{path}",
+                content=None if body is None else json.dumps(body),
+                headers=headers,
+            )
+        except httpx.TransportError:
+            return None
+        if answer.status_code == 503:
+            assert (
+                answer.headers["content-type"] == "application/problem+json" or not answer.content
+            )
+            assert answer.headers["retry-after"]
+            return None
+        self._progress.reads += method == "GET"
+        return answer
+
+
+async def check(client: httpx.AsyncClient, actors: list[Actor]) -> int:
+    """Every place has exactly the versions its actor knows; how many versions that were."""
+    versions = 0
+    live: dict[str, dict[str, Any]] = {}
+    for actor in actors:
+        for at, known in actor.known.items():
+            versions += known.version
+            if known.payload is not None:
+                live[at] = known.payload
+            await _check_history(client, at, known)
+    assert await _listed(client) == live
+    return versions
+
+
+async def _check_history(client: httpx.AsyncClient, at: str, known: Known) -> None:
+    found: dict[int, dict[str, Any] | None] = {}
+    params: dict[str, str] = {}
+    while True:
+        answer = await client.get(f"/v1/{NAMESPACE}/memories/{at}/history", params=params)
+        if not known.version:
+            assert answer.status_code == 404, answer.text
+            return
+        assert answer.status_code == 200, answer.text
+        page = answer.json()
+        found |= {one["version"]: one.get("payload") for one in page["versions"]}
+        if page["next_before"] is None:
+            break
+        params = {"before": str(page["next_before"])}
+    assert found == dict(enumerate(known.versions, start=1)), at
+
+
+async def _listed(client: httpx.AsyncClient) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
+    cursor: str | None = None
+    while True:
+        params = {"limit": "1000"} | ({} if cursor is None else {"cursor": cursor})
+        page = (await client.get(f"/v1/{NAMESPACE}/memories", params=params)).json()
+        for memory in page["memories"]:
+            at = ",".join(str(axis) for axis in memory["coordinate"])
+            assert at not in found, "listed twice"
+            found[at] = memory["payload"]
+        cursor = page["next_cursor"]
+        if cursor is None:
+            return found
