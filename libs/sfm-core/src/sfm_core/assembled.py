@@ -12,6 +12,7 @@ from sfm_core.ports import Clock, EventLog, RecordStore
 from sfm_core.recall.engine import RecallEngine
 from sfm_core.remember import Lifecycle, Remember
 from sfm_core.runtime.metrics import PrometheusTelemetry
+from sfm_core.transfer import Exports, Imports
 from sfm_core.upkeep.use_case import Upkeep
 
 
@@ -45,6 +46,8 @@ class Runtime:
     records: RecordStore
     events: EventLog
     upkeep: Upkeep
+    exports: Exports
+    imports: Imports
     embedder: ObservedEmbedder
     clock: Clock
     shared: Shared

@@ -11,9 +11,11 @@ from typing import Final
 
 from sfm_core.adapters.embedders import ObservedEmbedder, open_embedder
 from sfm_core.adapters.inmemory import InMemoryStore
+from sfm_core.adapters.inmemory_archive import InMemoryArchive
 from sfm_core.adapters.inmemory_events import InMemoryEvents
 from sfm_core.adapters.inmemory_links import InMemoryLinks
 from sfm_core.adapters.inmemory_upkeep import InMemoryUpkeep
+from sfm_core.adapters.postgres.archive import PostgresArchive
 from sfm_core.adapters.postgres.events import PostgresEvents
 from sfm_core.adapters.postgres.links import PostgresLinks
 from sfm_core.adapters.postgres.pool import Pool, open_pool
@@ -25,7 +27,7 @@ from sfm_core.errors import Misconfigured
 from sfm_core.graph import Graph
 from sfm_core.model import Quota, Weights
 from sfm_core.owned import OwnedJobs, owned_tasks
-from sfm_core.ports import Clock, EventLog, LinkStore, NoTelemetry, Telemetry
+from sfm_core.ports import Archive, Clock, EventLog, LinkStore, NoTelemetry, Telemetry
 from sfm_core.recall.engine import RecallEngine, RecallPolicy
 from sfm_core.remember import Commits, Lifecycle, Remember
 from sfm_core.runtime.clock import SystemClock
@@ -34,6 +36,7 @@ from sfm_core.runtime.secret import Secret
 from sfm_core.runtime.upkeep_settings import UpkeepSettings
 from sfm_core.scoring import Scoring
 from sfm_core.system import MemorySystem
+from sfm_core.transfer import Exports, Imports, Landing
 from sfm_core.upkeep.accesses import Accesses
 from sfm_core.upkeep.plan import UpkeepPolicy
 from sfm_core.upkeep.rules import DecayPolicy, Level
@@ -51,6 +54,7 @@ class _Stores:
     events: EventLog
     upkeep: PostgresUpkeep | InMemoryUpkeep
     links: LinkStore
+    archive: Archive
     tenant_rules: str
 
 
@@ -179,6 +183,16 @@ async def open_runtime(
             ),
             records=store,
             events=stores.events,
+            exports=Exports(archive=stores.archive, embedder=embedder, clock=clock),
+            imports=Imports(
+                landing=Landing(
+                    archive=stores.archive,
+                    embedder=embedder,
+                    commits=commits,
+                    applied=recall.views,
+                    jobs=jobs,
+                )
+            ),
             embedder=embedder,
             clock=clock,
             shared=shared,
@@ -251,6 +265,7 @@ async def _stores(pool: Pool | None, dim: int) -> _Stores:
             events=InMemoryEvents(twin),
             upkeep=InMemoryUpkeep(twin),
             links=InMemoryLinks(twin),
+            archive=InMemoryArchive(twin),
             tenant_rules="kept by the in-memory store",
         )
     enforced = await pool.rls_enforced()
@@ -259,6 +274,7 @@ async def _stores(pool: Pool | None, dim: int) -> _Stores:
         events=PostgresEvents(pool),
         upkeep=PostgresUpkeep(pool),
         links=PostgresLinks(pool),
+        archive=PostgresArchive(pool, dim=dim),
         tenant_rules="enforced" if enforced else "bypassed: the role is a superuser",
     )
 

@@ -30,6 +30,7 @@ from sfm_core.coordinates import Coordinate, memory_id
 from sfm_core.errors import KeyReused, SfmError
 from sfm_core.model import (
     Applied,
+    CarriedSample,
     Changes,
     Delete,
     Event,
@@ -68,6 +69,8 @@ class Space:
     links: dict[Name, LinkEntry] = field(default_factory=dict)
     """Ended ones too."""
     position: int = 0
+    brought: list[tuple[int, CarriedSample]] = field(default_factory=list)
+    """Importances without events, with their positions."""
 
     def copied(self) -> "Space":
         return Space(
@@ -77,6 +80,7 @@ class Space:
             list(self.events),
             dict(self.links),
             self.position,
+            list(self.brought),
         )
 
     def live(self) -> list[Row]:
@@ -397,6 +401,32 @@ class InMemoryStore:
     def log(self, namespace: str) -> Sequence[Event]:
         """The events of a namespace by position; for the twins of other ports over this store."""
         return self._space(namespace).events
+
+    def rows(self, namespace: str) -> Sequence[Row]:
+        """Memories and tombstones; for the twins of other ports over this store."""
+        return list(self._space(namespace).rows.values())
+
+    def brought(self, namespace: str) -> Sequence[tuple[int, CarriedSample]]:
+        """Importances without events by position; for the twin of `Archive`."""
+        return self._space(namespace).brought
+
+    def bring(self, namespace: str, samples: Sequence[CarriedSample]) -> Sequence[Sample]:
+        """`Archive.keep_samples`."""
+        space = self._space(namespace).copied()
+        known = {(event.coordinate, event.version) for event in space.events}
+        known |= {(sample.coordinate, sample.version) for _, sample in space.brought}
+        kept: list[Sample] = []
+        for sample in samples:
+            if (sample.coordinate, sample.version) in known:
+                continue
+            known.add((sample.coordinate, sample.version))
+            self._log += 1
+            space.brought.append((self._log, sample))
+            kept.append(Sample(position=self._log, importance=sample.importance))
+            space.samples.append((self._xid, kept[-1]))
+        self._xid += 1
+        self._spaces[namespace] = space
+        return kept
 
     def _space(self, namespace: str) -> Space:
         return self._spaces.get(namespace, _EMPTY)

@@ -4,6 +4,7 @@ Implementations do not inherit from these; the wiring's type check proves that t
 `sfm_core.testing.contracts` proves that they keep the promises.
 """
 
+from sfm_core.ports.archive import Archive
 from sfm_core.ports.embedding import Embedder
 from sfm_core.ports.events import EventLog
 from sfm_core.ports.feed import Applier, ChangeFeed
@@ -23,6 +24,7 @@ __all__ = [
     "AccessNotes",
     "AccessStore",
     "Applier",
+    "Archive",
     "Cache",
     "ChangeFeed",
     "Clock",

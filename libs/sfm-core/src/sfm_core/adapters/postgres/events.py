@@ -43,10 +43,10 @@ class PostgresEvents:
 async def events_of(rows: Sequence[Mapping[str, Any]]) -> list[Event]:
     """Rows of `memory_events` about memories, decoded on a thread when they are large."""
     chars = sum(len(row["body"] or "") for row in rows)
-    return await off_loop(lambda: [_event_of(row) for row in rows], when=chars > INLINE_CHARS)
+    return await off_loop(lambda: [event_of(row) for row in rows], when=chars > INLINE_CHARS)
 
 
-def _event_of(row: Mapping[str, Any]) -> Event:
+def event_of(row: Mapping[str, Any]) -> Event:
     body = None if row["body"] is None else orjson.loads(row["body"])
     link = body if body is not None and "link" in body else None
     return Event(

@@ -66,7 +66,7 @@ async def _migrate(connection: "asyncpg.Connection[Any]") -> list[str]:
                 await connection.execute(_SQL["note"], name, _digest(text))
         async with connection.transaction():
             await connection.fetchval(_READS["scope"], EVERY_NAMESPACE)
-            for table in ("memories", "vectors", "events", "links"):
+            for table in ("memories", "vectors", "events", "links", "samples"):
                 await connection.execute(_SQL[f"settle_{table}"])
         return list(pending)
     finally:

@@ -48,8 +48,17 @@ SELECT
 FROM (
     SELECT array_agg(t.seq ORDER BY t.seq) AS seqs, array_agg(t.importance ORDER BY t.seq) AS importances
     FROM (
-        SELECT seq, importance FROM memory_events
-        WHERE namespace = $1 AND importance IS NOT NULL
+        SELECT * FROM (
+            SELECT seq, importance FROM memory_events
+            WHERE namespace = $1 AND importance IS NOT NULL
+            ORDER BY seq DESC LIMIT $2
+        ) AS told
+        UNION ALL
+        SELECT * FROM (
+            SELECT seq, importance FROM importance_samples
+            WHERE namespace = $1
+            ORDER BY seq DESC LIMIT $2
+        ) AS brought
         ORDER BY seq DESC LIMIT $2
     ) AS t
 ) AS s;
@@ -80,6 +89,8 @@ LEFT JOIN memory_vectors AS v
 -- Importances that entered the log by transactions from $1 on.
 WITH logged AS MATERIALIZED (
     SELECT namespace, seq, importance FROM memory_events WHERE xid >= $1
+    UNION ALL
+    SELECT namespace, seq, importance FROM importance_samples WHERE xid >= $1
 )
 SELECT namespace, seq, importance FROM logged
 WHERE namespace = ANY($2::text[]) AND importance IS NOT NULL

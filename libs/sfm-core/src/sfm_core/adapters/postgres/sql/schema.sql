@@ -41,3 +41,8 @@ UPDATE memory_events SET xid = 0 WHERE xid >= pg_snapshot_xmax(pg_current_snapsh
 -- settle_links --
 -- The same for links.
 UPDATE links SET xid = 0 WHERE xid >= pg_snapshot_xmax(pg_current_snapshot())::text::bigint;
+
+-- settle_samples --
+-- The same for importances without events.
+UPDATE importance_samples SET xid = 0
+WHERE xid >= pg_snapshot_xmax(pg_current_snapshot())::text::bigint;
