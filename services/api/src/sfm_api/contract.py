@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sfm_api import lifecycle, links, memories, overview, pages, recalls, upkeep
+from sfm_api import lifecycle, links, memories, overview, pages, recalls, transfers, upkeep
 from sfm_api.credentials import Access
 from sfm_api.operations import Body, Handler, Operation
 
@@ -21,6 +21,13 @@ def _write(
 ) -> Operation:
     return Operation(
         id=name, method=method, path=path, handler=handler, needs=Access.WRITE, body=body
+    )
+
+
+def _stream(name: str, method: str, path: str, handler: Handler, needs: Access) -> Operation:
+    body = Body.NONE if method == "GET" else Body.STREAM
+    return Operation(
+        id=name, method=method, path=path, handler=handler, needs=needs, body=body, stream=True
     )
 
 
@@ -44,6 +51,8 @@ OPERATIONS: Final = (
     _read("listNeighbors", "GET", f"{_AT}/neighbors", links.neighbors),
     _read("recall", "POST", f"{_NS}/recall", recalls.recall, Body.ONE),
     _read("recallBatch", "POST", f"{_NS}/recall:batch", recalls.recall_batch, Body.BATCH),
+    _stream("exportNamespace", "GET", f"{_NS}/export", transfers.export, Access.READ),
+    _stream("importNamespace", "POST", f"{_NS}/import", transfers.import_, Access.WRITE),
     _read("namespaceStats", "GET", f"{_NS}/stats", overview.stats),
     _read("listNamespaces", "GET", "/v1/namespaces", overview.namespaces),
     _write("runDecay", "POST", f"{_NS}/decay:run", upkeep.run, Body.ONE),

@@ -136,7 +136,7 @@ class BodyLimited:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
-        _check_type(headers)
+        check_type(headers, _JSON)
         declared = headers.get("content-length", "")
         if declared.isdigit() and int(declared[:18]) > self._max_bytes:
             raise self._too_large()
@@ -177,10 +177,11 @@ def _bearer(headers: Headers) -> bytes:
     return token.strip().encode("latin-1")
 
 
-def _check_type(headers: Headers) -> None:
+def check_type(headers: Headers, wanted: str) -> None:
+    """Raises a 415 when the body is not sent as it is, as UTF-8 and as this media type."""
     if headers.get("content-encoding", "identity").lower() != "identity":
         raise HTTPException(415, "compressed bodies are not read; send it as it is")
     media, _, rest = headers.get("content-type", "").partition(";")
     charset = rest.strip().lower().removeprefix("charset=").strip('"')
-    if media.strip().lower() != _JSON or charset not in _CHARSETS:
-        raise HTTPException(415, "the body is sent as: Content-Type: application/json")
+    if media.strip().lower() != wanted or charset not in _CHARSETS:
+        raise HTTPException(415, f"the body is sent as: Content-Type: {wanted}")

@@ -18,6 +18,10 @@ class Limits:
     """A call must be answered within this time, the body's arrival included."""
     batch_s: float = 120.0
     """The same for batches."""
+    stream_s: float = 120.0
+    """The longest time for which nothing may move on an export or an import."""
+    streams: int = 16
+    """Exports and imports at once; one more is refused with 503."""
     in_flight: int = 256
     """Calls served at once; one more is refused with 503. Probes do not count."""
 

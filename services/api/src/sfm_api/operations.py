@@ -21,6 +21,7 @@ from sfm_api.guards import Admitted, Authenticated, Authorized, BodyLimited, Dea
 from sfm_api.limits import Limits
 from sfm_api.ratelimit import RateLimited
 from sfm_api.state import State
+from sfm_api.streams import KeptAlive, StreamLimited
 from sfm_core.ports import RateLimiter
 
 type Handler = Callable[[Request[State]], Awaitable[Response]]
@@ -32,6 +33,8 @@ class Body(StrEnum):
     NONE = "none"
     ONE = "one"
     BATCH = "batch"
+    STREAM = "stream"
+    """NDJSON of any length."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +47,8 @@ class Operation:
     needs: Access | None
     """None: open to everybody."""
     body: Body = Body.NONE
+    stream: bool = False
+    """It may take as long as something moves."""
     hidden: bool = False
     """Served, but no part of the contract."""
 
@@ -56,7 +61,7 @@ def routes(
     limiter: RateLimiter | None = None,
 ) -> list[Route]:
     """One route per path, each answering every method; without a limiter nobody is limited."""
-    guards = _Guards(credentials, limits, limiter, Gate(limits.in_flight))
+    guards = _Guards(credentials, limits, limiter, Gate(limits.in_flight), Gate(limits.streams))
     paths: dict[str, dict[str, ASGIApp]] = {}
     for operation in operations:
         guarded = guards.around(operation)
@@ -100,19 +105,35 @@ class _Guards:
     limits: Limits
     limiter: RateLimiter | None
     gate: Gate
+    streams: Gate
+    """Streams have places of their own: they keep them long."""
 
     def around(self, operation: Operation) -> ASGIApp:
         app = request_response(operation.handler)  # type: ignore[arg-type]  # its hint knows no State
         if operation.needs is None:
             return app
         limits = self.limits
-        batch = operation.body is Body.BATCH
-        if operation.body is not Body.NONE:
-            max_bytes = limits.batch_body_bytes if batch else limits.body_bytes
-            app = BodyLimited(app, max_bytes=max_bytes, seconds=limits.body_s)
-        app = Deadlined(app, seconds=limits.batch_s if batch else limits.request_s)
-        app = Admitted(app, gate=self.gate)
+        if operation.stream:
+            app = KeptAlive(self._read(app, operation.body), seconds=limits.stream_s)
+            app = Admitted(app, gate=self.streams)
+        else:
+            batch = operation.body is Body.BATCH
+            app = self._read(app, operation.body)
+            app = Deadlined(app, seconds=limits.batch_s if batch else limits.request_s)
+            app = Admitted(app, gate=self.gate)
         app = Authorized(app, needs=operation.needs)
         if self.limiter is not None:
             app = RateLimited(app, limiter=self.limiter)
         return Authenticated(app, credentials=self.credentials)
+
+    def _read(self, app: ASGIApp, body: Body) -> ASGIApp:
+        limits = self.limits
+        match body:
+            case Body.NONE:
+                return app
+            case Body.STREAM:
+                return StreamLimited(app, seconds=limits.body_s)
+            case _:
+                batch = body is Body.BATCH
+                max_bytes = limits.batch_body_bytes if batch else limits.body_bytes
+                return BodyLimited(app, max_bytes=max_bytes, seconds=limits.body_s)

@@ -16,12 +16,13 @@ from sfm_core.decode.links import link, link_key, neighbor_query, path_query
 from sfm_core.decode.listings import list_query
 from sfm_core.decode.memories import batch, coordinate_list, memory_draft, memory_with_coordinate
 from sfm_core.decode.recalls import recall_batch, recall_query
-from sfm_core.decode.transfers import import_mode, transfer_line
+from sfm_core.decode.transfers import export_query, import_mode, transfer_line
 from sfm_core.decode.upkeep import upkeep_run
 
 __all__ = [
     "batch",
     "coordinate_list",
+    "export_query",
     "history_query",
     "import_mode",
     "instant",

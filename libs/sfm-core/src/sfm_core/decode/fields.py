@@ -9,7 +9,7 @@ from typing import Final, final
 
 from sfm_core.decode.instants import WANTED, instant
 from sfm_core.errors import Fault, InvalidInput
-from sfm_core.jsontext import MAX_FAULTS, faults_in, pointer
+from sfm_core.jsontext import MAX_FAULTS, ONE, Limits, faults_in, pointer
 from sfm_core.model import Json
 
 _SET_BY_THE_STORE: Final = frozenset(
@@ -29,13 +29,13 @@ _SET_BY_THE_STORE: Final = frozenset(
 )
 
 
-def judged[T](raw: object, path: str, read: Callable[["Faults"], T]) -> T:
-    """What `read` makes of a request that holds only JSON values.
+def judged[T](raw: object, path: str, read: Callable[["Faults"], T], *, limits: Limits = ONE) -> T:
+    """What `read` makes of a request that holds only JSON values, within `limits`.
 
     Raises:
         InvalidInput: with every fault, at most `MAX_FAULTS`.
     """
-    faults = Faults(faults_in(raw, path))
+    faults = Faults(faults_in(raw, path, limits=limits))
     if not faults.found:
         value = read(faults)
         if not faults.found:

@@ -13,6 +13,7 @@ from sfm_core.decode.limits import (
     MAX_TEXT_BYTES,
 )
 from sfm_core.errors import Fault, InvalidInput
+from sfm_core.jsontext import ONE, Limits
 from sfm_core.model import (
     DEFAULT_IMPORTANCE,
     Json,
@@ -35,13 +36,17 @@ def memory_draft(raw: object, path: str = "") -> MemoryDraft:
     return judged(raw, path, lambda faults: _memory(raw, path, faults, coordinate=False)[1])
 
 
-def memory_with_coordinate(raw: object, path: str = "") -> tuple[Coordinate | None, MemoryDraft]:
+def memory_with_coordinate(
+    raw: object, path: str = "", *, limits: Limits = ONE
+) -> tuple[Coordinate | None, MemoryDraft]:
     """The memory of a remember, and the coordinate when it brings one.
 
     Raises:
         InvalidInput: with every fault.
     """
-    return judged(raw, path, lambda faults: _memory(raw, path, faults, coordinate=True))
+    return judged(
+        raw, path, lambda faults: _memory(raw, path, faults, coordinate=True), limits=limits
+    )
 
 
 def batch(raw: object) -> list[StoreItem]:

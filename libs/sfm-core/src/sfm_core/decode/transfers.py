@@ -12,6 +12,7 @@ from sfm_core.coordinates import Coordinate
 from sfm_core.decode.fields import Faults, Fields, fields
 from sfm_core.decode.memories import coordinate_list, memory_with_coordinate
 from sfm_core.errors import Fault, InvalidInput
+from sfm_core.jsontext import ONE, Limits
 from sfm_core.model import (
     F32,
     CarriedSample,
@@ -19,6 +20,7 @@ from sfm_core.model import (
     EventType,
     ExportEnd,
     ExportHeader,
+    ExportQuery,
     ImportMode,
     Json,
     JsonObject,
@@ -28,6 +30,9 @@ from sfm_core.model import (
 
 FORMAT: Final = 1
 """Of the lines; a file of a later one is refused."""
+LINE: Final = Limits(size_bytes=2 * ONE.size_bytes, keys=ONE.keys + 16, elements=ONE.elements + 64)
+"""Of one line: whatever is stored from one request must fit, with what an export says around it,
+and numbers that may be longer when written out."""
 MAX_VERSION: Final = 10**18 - 1
 _MAX_COUNT: Final = 2**62
 _NOT_OF_VERSIONS: Final = frozenset({EventType.LINKED, EventType.UNLINKED, EventType.ERASED})
@@ -58,10 +63,28 @@ def import_mode(said: Mapping[str, str]) -> ImportMode:
     return ImportMode(mode)
 
 
+def export_query(said: Mapping[str, str]) -> ExportQuery:
+    """What the query parameters of an export ask for.
+
+    Raises:
+        InvalidInput: one is neither `true` nor `false`.
+    """
+    faults = Faults()
+    flags = {name: _flag(said, name, faults) for name in ("history", "vectors")}
+    if faults.found:
+        raise faults.error()
+    return ExportQuery(**flags)
+
+
+def _flag(said: Mapping[str, str], name: str, faults: Faults) -> bool:
+    value = said.get(name, "false")
+    if value not in ("true", "false"):
+        faults.add(f"/{name}", "must be true or false")
+    return value == "true"
+
+
 def transfer_line(raw: Json) -> TransferLine:
     """What one line of an import stands for; `raw` came from `jsontext.loads`.
-
-    Its memory is held to the limits of a stored one by itself, without what stands around it.
 
     Raises:
         InvalidInput: with every fault.
@@ -164,7 +187,7 @@ def _memory(
         if may_end and set(inner) <= {"coordinate"}:
             coordinate = coordinate_list(inner.get("coordinate"))
         else:
-            coordinate, draft = memory_with_coordinate(inner)
+            coordinate, draft = memory_with_coordinate(inner, limits=LINE)
     except InvalidInput as error:
         faults.extend(error.faults)
     else:

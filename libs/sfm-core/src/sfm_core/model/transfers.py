@@ -60,6 +60,14 @@ class Occupant:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ExportQuery:
+    """What an export is to hold beside the memories that live."""
+
+    history: bool = False
+    vectors: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExportHeader:
     """The first line of an export."""
 

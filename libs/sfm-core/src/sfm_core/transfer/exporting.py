@@ -1,7 +1,7 @@
 """A namespace as it was at one place of its log, line by line."""
 
 import base64
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Final, final
@@ -34,7 +34,7 @@ class Exports:
 
     async def lines(
         self, namespace: str, *, history: bool = False, vectors: bool = False
-    ) -> AsyncIterator[bytes]:
+    ) -> AsyncGenerator[bytes]:
         """NDJSON in pieces of whole lines: a header, what there is by position, an end.
 
         With `history` every version of every memory, deleted ones too; with `vectors` those of

@@ -1,6 +1,7 @@
 """Lines in, what became of each out: batch by batch, so that neither side is ever held whole."""
 
-from collections.abc import AsyncIterable, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, final
@@ -8,12 +9,13 @@ from typing import Final, final
 import anyio
 
 from sfm_core import encode
+from sfm_core.decode.transfers import LINE
 from sfm_core.errors import SfmError, Unavailable
 from sfm_core.model import ImportMode
 from sfm_core.offload import off_loop
 from sfm_core.transfer.batches import Batch, batches_of
 from sfm_core.transfer.lines import LineCutter
-from sfm_core.transfer.reading import MAX_LINE_BYTES, Reader
+from sfm_core.transfer.reading import Reader
 from sfm_core.transfer.tally import Result, Tally
 from sfm_core.transfer.writing import Landing, Writer
 
@@ -41,9 +43,9 @@ class Imports:
         source: AsyncIterable[bytes],
         *,
         mode: ImportMode = ImportMode.MERGE,
-        max_line_bytes: int = MAX_LINE_BYTES,
+        max_line_bytes: int = LINE.size_bytes,
         request_id: str = "",
-    ) -> AsyncIterator[Sequence[encode.Document]]:
+    ) -> AsyncGenerator[Sequence[encode.Document]]:
         """For each batch of lines its results, in order; at the end one summary.
 
         Reads `source` (bytes cut anywhere) only when the results before were taken. Lines of a
@@ -56,11 +58,12 @@ class Imports:
         writer = Writer(self._landing, namespace, mode)
         error: SfmError | None = None
         try:
-            async for block in _blocks(source, max_line_bytes):
-                read = await off_loop(partial(reader.read, block), when=len(block) > 1)
-                for batch in batches_of(read):
-                    results = await _patiently(writer, batch)
-                    yield tally.count(results, request_id, last=batch.last)
+            async with aclosing(_blocks(source, max_line_bytes)) as blocks:
+                async for block in blocks:
+                    read = await off_loop(partial(reader.read, block), when=len(block) > 1)
+                    for batch in batches_of(read):
+                        results = await _patiently(writer, batch)
+                        yield tally.count(results, request_id, last=batch.last)
         except SfmError as failure:
             error = failure
         yield [tally.summary(complete=reader.complete, error=error, request_id=request_id)]
@@ -68,7 +71,7 @@ class Imports:
 
 async def _blocks(
     source: AsyncIterable[bytes], max_line_bytes: int
-) -> AsyncIterator[list[tuple[int, bytes | None]]]:
+) -> AsyncGenerator[list[tuple[int, bytes | None]]]:
     """Numbered lines, as many as are worked on at once."""
     cutter = LineCutter(max_line_bytes)
     block = _Block()

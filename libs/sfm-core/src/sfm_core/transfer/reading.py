@@ -1,21 +1,16 @@
 """From lines to what they stand for."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, final
 
 from sfm_core import jsontext
-from sfm_core.decode.transfers import transfer_line
+from sfm_core.decode.transfers import LINE, transfer_line
 from sfm_core.errors import Fault, InvalidInput, TooLarge
 from sfm_core.model import ExportEnd, ExportHeader, TransferLine
 from sfm_core.transfer.seal import Seal
 
-MAX_LINE_BYTES: Final = 2 * jsontext.ONE.size_bytes
-"""Twice a request's body: what was stored from one must fit, with what an export says around it
-and numbers that may be longer when written out."""
 _START_MISSING: Final = Fault("/sfm", "is the end of an export whose start is not here")
-_AROUND_KEYS: Final = 16
-_AROUND_ELEMENTS: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +69,7 @@ class Reader:
 def _value(raw: bytes | None) -> TransferLine | InvalidInput:
     if raw is None:
         return TooLarge("the line is too long", path="")
-    limits = jsontext.Limits(
-        size_bytes=max(len(raw), 1),
-        keys=jsontext.ONE.keys + _AROUND_KEYS,
-        elements=jsontext.ONE.elements + _AROUND_ELEMENTS,
-    )
+    limits = replace(LINE, size_bytes=len(raw))  # the cutter has judged its length
     try:
         return transfer_line(jsontext.loads(raw, limits=limits))
     except InvalidInput as error:

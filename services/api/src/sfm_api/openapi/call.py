@@ -27,6 +27,8 @@ class Call:
     description: str = ""
     parameters: tuple[Parameter, ...] = ()
     body: str = ""
+    media: str = "application/json"
+    """Of the body."""
     example: Any = None
     answers: dict[int, Schema]
     errors: tuple[int, ...] = ()

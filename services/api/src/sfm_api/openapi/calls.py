@@ -8,6 +8,7 @@ from sfm_api.openapi import (
     calls_memories,
     calls_recall,
     calls_service,
+    calls_transfers,
     calls_upkeep,
 )
 from sfm_api.openapi.call import Call
@@ -19,4 +20,5 @@ CALLS: Final[dict[str, Call]] = (
     | calls_service.CALLS
     | calls_upkeep.CALLS
     | calls_links.CALLS
+    | calls_transfers.CALLS
 )

@@ -20,7 +20,7 @@ _ERRORS: Final = {
     409: "Others kept changing the same memory; try again.",
     412: "The precondition does not hold.",
     413: "The body is too large.",
-    415: "The body is not sent as `application/json`.",
+    415: "The body is not sent as the media type of this call.",
     422: "Invalid; `errors` names each fault with its path.",
     429: "The token calls too often; see `Retry-After`.",
     503: "Something it needs does not answer, or too much is going on; see `Retry-After`.",
@@ -30,6 +30,7 @@ _TAGS: Final = (
     ("memories", "Store, get, list, delete."),
     ("recall", "Find what matters."),
     ("graph", "Link memories, and follow the links."),
+    ("transfer", "Move whole namespaces."),
     ("operations", "What is in the store."),
     ("service", "The process itself; open without a token."),
 )
@@ -125,11 +126,19 @@ def _operation(operation: Operation, call: Call) -> Schema:
     if operation.needs is None:
         entry["security"] = []
     if call.body:
-        media: dict[str, Any] = {"schema": ref(call.body)}
-        if call.example is not None:
-            media["example"] = call.example
-        entry["requestBody"] = {"required": True, "content": {"application/json": media}}
+        media = _media(call)
+        entry["requestBody"] = {"required": True, "content": {call.media: media}}
     return entry
+
+
+def _media(call: Call) -> dict[str, Any]:
+    """The body; where it is no one JSON value, what its lines are."""
+    if call.media != "application/json":
+        return {"schema": text(), "x-line": ref(call.body)}
+    media: dict[str, Any] = {"schema": ref(call.body)}
+    if call.example is not None:
+        media["example"] = call.example
+    return media
 
 
 def _responses(operation: Operation, call: Call) -> Schema:

@@ -8,6 +8,7 @@ from sfm_api.openapi import (
     schemas_memories,
     schemas_recall,
     schemas_service,
+    schemas_transfers,
     schemas_upkeep,
 )
 from sfm_api.openapi.schema import Schema
@@ -19,4 +20,5 @@ SCHEMAS: Final[dict[str, Schema]] = (
     | schemas_recall.SCHEMAS
     | schemas_service.SCHEMAS
     | schemas_upkeep.SCHEMAS
+    | schemas_transfers.SCHEMAS
 )
