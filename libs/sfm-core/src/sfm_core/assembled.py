@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from sfm_core.adapters.embedders import ObservedEmbedder
 from sfm_core.adapters.shared import Shared
 from sfm_core.errors import Unavailable
 from sfm_core.graph import Graph
+from sfm_core.importance import METHODS
 from sfm_core.model import Json, StoreStats
 from sfm_core.ports import Clock, EventLog, RecordStore
 from sfm_core.recall.engine import RecallEngine
@@ -119,8 +121,23 @@ def show(runtime: Runtime, telemetry: PrometheusTelemetry) -> None:
     if runtime.shared.limiter is not None:
         telemetry.gauge("limiter_shared", lambda: float(runtime.shared.counts_in_redis))
     telemetry.gauge("view_namespaces", lambda: float(views.totals()[0]))
+    telemetry.gauge("view_position", lambda: float(_position(runtime)))
+    telemetry.gauge("view_age_seconds", lambda: views.age_s)
+    for method in METHODS:
+        telemetry.gauge(
+            "importance_namespaces", partial(_ranked_by, runtime, method), normaliser=method
+        )
     telemetry.gauge("slab_rows", lambda: float(views.totals()[1]))
     telemetry.gauge("slab_bytes", lambda: float(views.totals()[2]))
+
+
+def _position(runtime: Runtime) -> int:
+    return max((view.position for view in runtime.recall.views.loaded().values()), default=0)
+
+
+def _ranked_by(runtime: Runtime, method: str) -> float:
+    views = runtime.recall.views.loaded().values()
+    return float(sum(view.importance_method == method for view in views))
 
 
 def _counts(stats: StoreStats) -> Mapping[str, Json]:

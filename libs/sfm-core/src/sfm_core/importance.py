@@ -26,6 +26,7 @@ from sfm_core.model import F64
 
 type Method = Literal["constant", "min-max", "winsorised", "logistic"]
 
+METHODS: Final[tuple[Method, ...]] = ("constant", "min-max", "winsorised", "logistic")
 RESERVOIR: Final = 512
 """How many of the latest importances count."""
 FEW: Final = 64

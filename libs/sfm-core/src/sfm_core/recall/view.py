@@ -137,6 +137,12 @@ class View:
     def ids_in_row_order(self) -> Sequence[bytes]:
         return self._ids
 
+    @property
+    def importance_method(self) -> str | None:
+        """That of the last snapshot, on any thread; None before the first."""
+        snapshot = self._snapshot
+        return None if snapshot is None else snapshot.normaliser.method
+
     def snapshot(self) -> Snapshot:
         """The present state; the same object until something changes."""
         if self._snapshot is None:

@@ -98,7 +98,7 @@ class Views:
         self._polled = anyio.Condition()
         self._wanted = anyio.Event()
         self._failure: SfmError | None = None
-        self._forgot_at = perf_counter()
+        self._forgot_at = self._polled_at = perf_counter()
         self.head = 0
 
     @classmethod
@@ -195,12 +195,17 @@ class Views:
         return self._failure is None
 
     def loaded(self) -> dict[str, View]:
-        return {name: entry.view for name, entry in self._entries.items() if entry.is_ready}
+        return {name: entry.view for name, entry in list(self._entries.items()) if entry.is_ready}
 
     def peek(self, namespace: str) -> Entry | None:
         """The entry when it is loaded; loads nothing."""
         entry = self._entries.get(namespace)
         return entry if entry is not None and entry.is_ready else None
+
+    @property
+    def age_s(self) -> float:
+        """Seconds since a poll of the feed last succeeded."""
+        return perf_counter() - self._polled_at
 
     def totals(self) -> tuple[int, int, int]:
         """(namespaces, live rows, bytes) of the loaded views."""
@@ -302,6 +307,8 @@ class Views:
             self._telemetry.observe("feed_poll_seconds", perf_counter() - started)
             async with self._polled:
                 self._ended, self._failure = self._begun, failure
+                if failure is None:
+                    self._polled_at = perf_counter()
                 self._polled.notify_all()
             if failure is not None:
                 await anyio.sleep(self._policy.poll_s)

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Final
 
 from sfm_core.errors import ErrorKind
+from sfm_core.importance import METHODS
 from sfm_core.model import EffectKind, Mode
 
 PREFIX: Final = "sfm_"
@@ -54,6 +55,7 @@ LABEL_VALUES: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "outcome": OUTCOMES,
         "mode": frozenset(Mode),
         "effect": frozenset(EffectKind),
+        "normaliser": frozenset(METHODS),
         "stage": frozenset({"embed", "wait", "scan", "hydrate"}),
     }
 )
@@ -97,6 +99,9 @@ METRICS: Final[Mapping[str, Metric]] = MappingProxyType(
             _gauge("slab_rows", "Vectors held in process memory, all namespaces."),
             _gauge("slab_bytes", "Memory of those vectors and their columns."),
             _gauge("view_namespaces", "Namespaces with a loaded view."),
+            _gauge("view_position", "Highest place of the log that a loaded view has seen."),
+            _gauge("view_age_seconds", "Since the views were last compared with the log."),
+            _gauge("importance_namespaces", "Loaded namespaces under a normaliser.", "normaliser"),
             _seconds("view_load_seconds", "Time to load the view of one namespace."),
             _counter("view_evictions_total", "Views dropped to keep to the memory budget."),
             _seconds("feed_lag_seconds", "From the commit of a change to its sight in a view."),
