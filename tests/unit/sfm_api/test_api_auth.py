@@ -78,7 +78,7 @@ async def test_what_is_open_needs_no_token_and_minds_no_wrong_one(url: str) -> N
 @pytest.mark.parametrize("call", ALL, ids="{0[0]} {0[1]}".format)
 async def test_a_token_without_the_access_is_403(call: tuple[str, str]) -> None:
     method, url = call
-    reads = method == "GET" or "recall" in url
+    reads = method == "GET" or "recall" in url or "search" in url
     keys = Keys(other=WRITER if reads else READER)
     async with twin_runtime() as runtime, running(runtime=runtime, credentials=keys) as client:
         answer = await client.request(

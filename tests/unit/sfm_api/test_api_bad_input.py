@@ -15,16 +15,18 @@ REMEMBER = ("POST", "/v1/acme/memories")
 BATCH = ("POST", "/v1/acme/memories:batch")
 RECALL = ("POST", "/v1/acme/recall")
 RECALLS = ("POST", "/v1/acme/recall:batch")
+KEYWORD = ("POST", "/v1/acme/keyword-search")
 PATCH = ("PATCH", "/v1/acme/memories/1")
 RESTORE = ("POST", "/v1/acme/memories/1:restore")
 DELETE_MANY = ("POST", "/v1/acme/memories:delete")
-BODIES = (PUT, REMEMBER, BATCH, RECALL, RECALLS, PATCH, RESTORE, DELETE_MANY)
+BODIES = (PUT, REMEMBER, BATCH, RECALL, RECALLS, PATCH, RESTORE, DELETE_MANY, KEYWORD)
 ALL = (
     *BODIES,
     ("GET", "/v1/acme/memories"),
     ("GET", "/v1/acme/memories/1"),
     ("DELETE", "/v1/acme/memories/1"),
     ("GET", "/v1/acme/memories/1/history"),
+    ("GET", "/v1/acme/range"),
     ("GET", "/v1/acme/stats"),
     ("GET", "/v1/namespaces"),
 )
@@ -37,6 +39,7 @@ VALID: dict[str, Any] = {
     RECALLS[1]: {"queries": [{"query": "tea"}]},
     RESTORE[1]: {"version": 1},
     DELETE_MANY[1]: {"coordinates": [[1]]},
+    KEYWORD[1]: {"term": "tea"},
 }
 JSON = {"Content-Type": "application/json"}
 

@@ -111,3 +111,23 @@ async def test_decay_tells_what_it_would_do_and_then_does_it() -> None:
     with pytest.raises(Misconfigured, match="SFM_DECAY_KEYS_BY_LEVEL"):
         async with a_system(decay_thresholds_seconds=(60,)):
             pass
+
+
+async def test_memories_are_found_by_place_and_by_words() -> None:
+    async with a_system() as memory:
+        for i, text in enumerate(["The kettle is broken", "a ketle", "tea"]):
+            await memory.store((i, 0), {"n": i}, text=text)
+        page = await memory.range((0, 0), "1,5", limit=1)
+        assert [m.coordinate.text for m in page.memories] == ["0,0"]
+        assert page.next_cursor is not None
+        rest = await memory.range((0, 0), (1, 5), cursor=page.next_cursor)
+        assert [m.coordinate.text for m in rest.memories] == ["1,0"]
+        found = await memory.keyword_search("kettle")
+        assert [hit.match.value for hit in found] == ["word", "fuzzy"]
+        assert len(await memory.keyword_search("kettle", exact=True, filter={"n": 0})) == 1
+        with pytest.raises(InvalidInput) as caught:
+            await memory.keyword_search(" ")
+        assert caught.value.faults[0].path == "/term"
+        with pytest.raises(InvalidInput) as caught:
+            await memory.range((1,), (0,))
+        assert caught.value.faults[0].path == "/max/0"

@@ -23,6 +23,8 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "recall": ("recall", "Find the memories that matter for a question."),
         "get": ("get", "Show the memory at a coordinate."),
         "list": ("listing", "List memories, oldest first."),
+        "range": ("inside", "List the memories inside a box of coordinates."),
+        "keyword-search": ("keyword_search", "Find the memories that have a term in their text."),
         "delete": ("delete", "Delete the memory at a coordinate."),
         "decay": ("decay", "Let expire, prune and decay what is due; --dry-run only tells."),
         "link": ("link", "Link a memory to another."),

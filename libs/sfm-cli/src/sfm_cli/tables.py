@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -10,6 +10,9 @@ from rich.text import Text
 
 from sfm_cli.client import Document
 from sfm_cli.output import facts, plain, table
+
+_BEFORE_MARK: Final = 24
+"""Characters of a passage shown before what was looked for."""
 
 
 def place(numbers: Sequence[float]) -> str:
@@ -47,6 +50,24 @@ def hits(document: Document, *, explained: bool) -> RenderableType:
         if explained and "explain" in hit:
             made.add_row("", "", "", "", _why(hit["explain"]))
     return Group(made, *_beside(document))
+
+
+def keyword_hits(document: Document) -> RenderableType:
+    """Best first, each with the passage that has the term."""
+    if not document["hits"]:
+        return Group("nothing found")
+    made = table("score", "match", "coordinate", "when", "source", "text",
+                 numbers=("score",), rest="text")  # fmt: skip
+    for hit in document["hits"]:
+        made.add_row(
+            f"{hit['score']:.4f}",
+            hit["match"],
+            place(hit["coordinate"]),
+            when(hit),
+            plain(hit["source"] or ""),
+            plain(_from_the_mark(hit["snippet"])),
+        )
+    return made
 
 
 def memories(document: Document) -> Table:
@@ -114,6 +135,13 @@ def stats(document: Document) -> Table:
 def _words(document: Mapping[str, Any]) -> str:
     text = document.get("snippet", {}).get("text") or document.get("text")
     return str(text) if text else _json(document.get("payload", {}))
+
+
+def _from_the_mark(snippet: Mapping[str, Any]) -> str:
+    """The passage from shortly before its mark on, so that the mark is not cut off."""
+    text = str(snippet["text"])
+    first = snippet["marks"][0][0] if snippet["marks"] else 0
+    return text if first <= _BEFORE_MARK else f"…{text[first - _BEFORE_MARK :]}"
 
 
 def _json(value: object) -> str:

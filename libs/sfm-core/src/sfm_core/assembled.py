@@ -7,6 +7,7 @@ from functools import partial
 from sfm_core.adapters.embedders import ObservedEmbedder
 from sfm_core.adapters.shared import Shared
 from sfm_core.errors import Unavailable
+from sfm_core.find import Find
 from sfm_core.graph import Graph
 from sfm_core.importance import METHODS
 from sfm_core.model import Json, StoreStats
@@ -45,6 +46,7 @@ class Runtime:
     lifecycle: Lifecycle
     recall: RecallEngine
     graph: Graph
+    find: Find
     records: RecordStore
     events: EventLog
     upkeep: Upkeep

@@ -16,6 +16,7 @@ from sfm_core.model import (
     Explanation,
     History,
     Hit,
+    KeywordHit,
     Link,
     Memory,
     MemoryDraft,
@@ -161,6 +162,32 @@ def placed(one: Placed) -> Document:
     if one.explanation is not None:
         document["explain"] = explanation(one.explanation)
     return document
+
+
+def keyword_hit(found: KeywordHit) -> Document:
+    stored = found.memory
+    said = stored.draft
+    return {
+        "coordinate": stored.coordinate.numbers(),
+        "id": str(stored.id),
+        "version": stored.version,
+        "score": found.score,
+        "match": found.match.value,
+        "snippet": snippet(found.snippet),
+        "payload": said.payload,
+        "kind": said.kind.value,
+        "importance": said.importance,
+        "tags": list(said.tags),
+        "session": said.session,
+        "source": said.source,
+        "occurred_at": _maybe(said.occurred_at),
+        "created_at": instant(stored.created_at),
+    }
+
+
+def keyword_hits(found: Sequence[KeywordHit]) -> Document:
+    """The answer to a keyword search, best first."""
+    return {"hits": [keyword_hit(one) for one in found]}
 
 
 def explanation(why: Explanation) -> Document:

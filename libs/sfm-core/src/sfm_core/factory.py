@@ -13,10 +13,12 @@ from sfm_core.adapters.embedders import ObservedEmbedder, open_embedder
 from sfm_core.adapters.inmemory import InMemoryStore
 from sfm_core.adapters.inmemory_archive import InMemoryArchive
 from sfm_core.adapters.inmemory_events import InMemoryEvents
+from sfm_core.adapters.inmemory_finder import InMemoryFinder
 from sfm_core.adapters.inmemory_links import InMemoryLinks
 from sfm_core.adapters.inmemory_upkeep import InMemoryUpkeep
 from sfm_core.adapters.postgres.archive import PostgresArchive
 from sfm_core.adapters.postgres.events import PostgresEvents
+from sfm_core.adapters.postgres.finder import PostgresFinder
 from sfm_core.adapters.postgres.links import PostgresLinks
 from sfm_core.adapters.postgres.pool import Pool, open_pool
 from sfm_core.adapters.postgres.store import PostgresStore
@@ -24,10 +26,11 @@ from sfm_core.adapters.postgres.upkeep import PostgresUpkeep
 from sfm_core.adapters.shared import open_shared
 from sfm_core.assembled import Runtime
 from sfm_core.errors import Misconfigured
+from sfm_core.find import Find
 from sfm_core.graph import Graph
 from sfm_core.model import Quota, Weights
 from sfm_core.owned import OwnedJobs, owned_tasks
-from sfm_core.ports import Archive, Clock, EventLog, LinkStore, NoTelemetry, Telemetry
+from sfm_core.ports import Archive, Clock, EventLog, Finder, LinkStore, NoTelemetry, Telemetry
 from sfm_core.recall.engine import RecallEngine, RecallPolicy
 from sfm_core.remember import Commits, Lifecycle, Remember
 from sfm_core.runtime.clock import SystemClock
@@ -55,6 +58,7 @@ class _Stores:
     upkeep: PostgresUpkeep | InMemoryUpkeep
     links: LinkStore
     archive: Archive
+    finder: Finder
     tenant_rules: str
 
 
@@ -181,6 +185,7 @@ async def open_runtime(
             graph=Graph(
                 links=stores.links, records=store, applied=recall.views, jobs=jobs, clock=clock
             ),
+            find=Find(finder=stores.finder, clock=clock),
             records=store,
             events=stores.events,
             exports=Exports(archive=stores.archive, embedder=embedder, clock=clock),
@@ -266,6 +271,7 @@ async def _stores(pool: Pool | None, dim: int) -> _Stores:
             upkeep=InMemoryUpkeep(twin),
             links=InMemoryLinks(twin),
             archive=InMemoryArchive(twin),
+            finder=InMemoryFinder(twin),
             tenant_rules="kept by the in-memory store",
         )
     enforced = await pool.rls_enforced()
@@ -275,6 +281,7 @@ async def _stores(pool: Pool | None, dim: int) -> _Stores:
         upkeep=PostgresUpkeep(pool),
         links=PostgresLinks(pool),
         archive=PostgresArchive(pool, dim=dim),
+        finder=PostgresFinder(pool),
         tenant_rules="enforced" if enforced else "bypassed: the role is a superuser",
     )
 

@@ -1,5 +1,6 @@
 """The public facade: one namespace's memory as an async object."""
 
+from sfm_core.facade.finds import Finds
 from sfm_core.facade.inputs import At
 from sfm_core.facade.lifecycles import Lifecycles
 from sfm_core.facade.links import Links
@@ -10,7 +11,7 @@ from sfm_core.facade.upkeep import Upkeeps
 __all__ = ["At", "MemorySystem"]
 
 
-class MemorySystem(Memories, Lifecycles, Recalls, Upkeeps, Links):
+class MemorySystem(Memories, Lifecycles, Recalls, Upkeeps, Links, Finds):
     """Store and recall in one namespace.
 
     ```python

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sfm_api import lifecycle, links, memories, overview, pages, recalls, transfers, upkeep
+from sfm_api import finds, lifecycle, links, memories, overview, pages, recalls, transfers, upkeep
 from sfm_api.credentials import Access
 from sfm_api.operations import Body, Handler, Operation
 
@@ -51,6 +51,8 @@ OPERATIONS: Final = (
     _read("listNeighbors", "GET", f"{_AT}/neighbors", links.neighbors),
     _read("recall", "POST", f"{_NS}/recall", recalls.recall, Body.ONE),
     _read("recallBatch", "POST", f"{_NS}/recall:batch", recalls.recall_batch, Body.BATCH),
+    _read("rangeMemories", "GET", f"{_NS}/range", finds.inside),
+    _read("keywordSearch", "POST", f"{_NS}/keyword-search", finds.keyword_search, Body.ONE),
     _stream("exportNamespace", "GET", f"{_NS}/export", transfers.export, Access.READ),
     _stream("importNamespace", "POST", f"{_NS}/import", transfers.import_, Access.WRITE),
     _read("namespaceStats", "GET", f"{_NS}/stats", overview.stats),

@@ -398,6 +398,10 @@ class InMemoryStore:
             yield [(row.memory.id, row.memory.version, row.payload) for row in page]
             await anyio.lowlevel.checkpoint()
 
+    def live(self, namespace: str) -> Sequence[Memory]:
+        """The live memories of a namespace, the expired too."""
+        return [row.memory for row in self._space(namespace).live()]
+
     def log(self, namespace: str) -> Sequence[Event]:
         """The events of a namespace by position; for the twins of other ports over this store."""
         return self._space(namespace).events

@@ -4,6 +4,7 @@ Every door (REST, gRPC, CLI, Python, Kafka) calls these, so each gives the same 
 faults of a request come in one `InvalidInput`, each with its path. Nothing here does I/O.
 """
 
+from sfm_core.decode.finds import keyword_query, range_query
 from sfm_core.decode.instants import instant
 from sfm_core.decode.lifecycle import (
     history_query,
@@ -26,6 +27,7 @@ __all__ = [
     "history_query",
     "import_mode",
     "instant",
+    "keyword_query",
     "link",
     "link_key",
     "list_query",
@@ -34,6 +36,7 @@ __all__ = [
     "memory_with_coordinate",
     "neighbor_query",
     "path_query",
+    "range_query",
     "recall_batch",
     "recall_query",
     "restored_version",

@@ -9,6 +9,8 @@ MAX_TAG_CHARS: Final = 128
 MAX_NAME_CHARS: Final = 256
 """Of `session` and `source`."""
 MAX_QUERY_CHARS: Final = 8192
+MAX_TERM_CHARS: Final = 256
+"""Of a keyword search."""
 MAX_TOP_K: Final = 200
 MAX_EXPLAINED: Final = 16
 MAX_BUDGET_TOKENS: Final = 10_000_000

@@ -32,7 +32,7 @@ def _listing(given: Fields) -> ListQuery:
         filter=_filter_text(given),
         since=given.instant("since"),
         until=given.instant("until"),
-        limit=_limit(given),
+        limit=page_limit(given),
         cursor=given.string("cursor", high=MAX_CURSOR_CHARS),
     )
     given.done()
@@ -55,7 +55,7 @@ def _filter_text(given: Fields) -> Filter | None:
         return None
 
 
-def _limit(given: Fields) -> int:
+def page_limit(given: Fields) -> int:
     text = given.string("limit")
     if text is None:
         return _DEFAULT_LIMIT

@@ -66,7 +66,7 @@ def _recall(raw: object, path: str, faults: Faults, weights: Weights) -> RecallQ
         top_k=given.integer("top_k", low=1, high=MAX_TOP_K) or RecallQuery(query="").top_k,
         mode=given.choice("mode", Mode, Mode.HYBRID) or Mode.HYBRID,
         kind=given.choice("kind", Kind, None),
-        filter=_filter(given),
+        filter=given_filter(given),
         since=given.instant("since"),
         until=given.instant("until"),
         box=_box(given),
@@ -96,7 +96,7 @@ def _question(given: Fields) -> str:
     return query or ""
 
 
-def _filter(given: Fields) -> Filter | None:
+def given_filter(given: Fields) -> Filter | None:
     if not given.has("filter"):
         return None
     try:

@@ -2,6 +2,7 @@
 
 from sfm_core.model.embedders import EmbedderInfo
 from sfm_core.model.events import Event
+from sfm_core.model.finds import KeywordHit, KeywordQuery, Match, Matched, RangeQuery, Span
 from sfm_core.model.lifecycle import (
     DeletedMany,
     History,
@@ -124,6 +125,8 @@ __all__ = [
     "Json",
     "JsonObject",
     "Keep",
+    "KeywordHit",
+    "KeywordQuery",
     "Kind",
     "Leg",
     "Link",
@@ -134,6 +137,8 @@ __all__ = [
     "LinksApplied",
     "ListQuery",
     "Mask",
+    "Match",
+    "Matched",
     "Memory",
     "MemoryDraft",
     "MemoryPatch",
@@ -149,12 +154,14 @@ __all__ = [
     "Precondition",
     "PutLink",
     "Quota",
+    "RangeQuery",
     "RecallQuery",
     "RecallResult",
     "Receipt",
     "Sample",
     "Selection",
     "Snippet",
+    "Span",
     "Stamp",
     "Standing",
     "StoreItem",

@@ -8,6 +8,7 @@ from sfm_core.ports.archive import Archive
 from sfm_core.ports.embedding import Embedder
 from sfm_core.ports.events import EventLog
 from sfm_core.ports.feed import Applier, ChangeFeed
+from sfm_core.ports.finding import Finder
 from sfm_core.ports.links import LinkStore
 from sfm_core.ports.process import Clock, Jobs, NoTelemetry, Telemetry
 from sfm_core.ports.records import RecordStore
@@ -30,6 +31,7 @@ __all__ = [
     "Clock",
     "Embedder",
     "EventLog",
+    "Finder",
     "JobLocks",
     "Jobs",
     "LinkStore",

@@ -3,6 +3,7 @@
 from typing import Final
 
 from sfm_api.openapi import (
+    calls_find,
     calls_lifecycle,
     calls_links,
     calls_memories,
@@ -14,7 +15,8 @@ from sfm_api.openapi import (
 from sfm_api.openapi.call import Call
 
 CALLS: Final[dict[str, Call]] = (
-    calls_memories.CALLS
+    calls_find.CALLS
+    | calls_memories.CALLS
     | calls_lifecycle.CALLS
     | calls_recall.CALLS
     | calls_service.CALLS

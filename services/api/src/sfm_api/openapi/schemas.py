@@ -3,6 +3,7 @@
 from typing import Final
 
 from sfm_api.openapi import (
+    schemas_find,
     schemas_lifecycle,
     schemas_links,
     schemas_memories,
@@ -14,7 +15,8 @@ from sfm_api.openapi import (
 from sfm_api.openapi.schema import Schema
 
 SCHEMAS: Final[dict[str, Schema]] = (
-    schemas_memories.SCHEMAS
+    schemas_find.SCHEMAS
+    | schemas_memories.SCHEMAS
     | schemas_lifecycle.SCHEMAS
     | schemas_links.SCHEMAS
     | schemas_recall.SCHEMAS
