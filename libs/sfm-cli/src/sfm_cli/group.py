@@ -30,6 +30,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "link": ("link", "Link a memory to another."),
         "unlink": ("unlink", "End a link."),
         "neighbors": ("neighbors", "List the links of a memory, the strongest first."),
+        "events": ("events", "Show what happened, in order; follow it."),
         "stats": ("stats", "Count what there is, and say how it is kept."),
         "store-bulk": ("store_bulk", "Store many memories from NDJSON; safe to run again."),
     }

@@ -86,6 +86,21 @@ def memories(document: Document) -> Table:
     return made
 
 
+def events(document: Document) -> Table:
+    made = table("position", "when", "event", "coordinate", "version", "text",
+                 numbers=("position", "version"), rest="text")  # fmt: skip
+    for event in document["events"]:
+        made.add_row(
+            str(event["position"]),
+            str(event["timestamp"])[:19].replace("T", " "),
+            event["type"],
+            place(event["coordinate"] or []),
+            str(event["version"]),
+            plain(_words(event) if "payload" in event else _told(event)),
+        )
+    return made
+
+
 def memory(document: Document) -> Table:
     shown: dict[str, Any] = {"coordinate": place(document["coordinate"])}
     for name, value in document.items():
@@ -130,6 +145,11 @@ def neighbors(document: Document) -> RenderableType:
 def stats(document: Document) -> Table:
     """Groups flattened to dotted names."""
     return facts(dict(_flat(document, "")))
+
+
+def _told(event: Mapping[str, Any]) -> str:
+    """What an event tells that is not a memory."""
+    return next((_json(event[name]) for name in ("link", "removed") if name in event), "")
 
 
 def _words(document: Mapping[str, Any]) -> str:

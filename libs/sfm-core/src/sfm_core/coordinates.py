@@ -77,6 +77,10 @@ class Coordinate:
         return [int(p) if _is_whole(p) else float(p) for p in self.text.split(",")]
 
 
+NOWHERE: Final = Coordinate("")
+"""Stands where an event is about a whole namespace; no memory can be there."""
+
+
 def memory_id(namespace: str, coordinate: Coordinate) -> UUID:
     """The id of the memory at a coordinate: the same in every process, for ever."""
     return uuid5(_ROOT, f"{namespace}\n{coordinate.text}")

@@ -7,12 +7,13 @@ copied. Times are RFC 3339 in UTC with microseconds and `Z`; a coordinate is a l
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from sfm_core.coordinates import Coordinate
+from sfm_core.coordinates import NOWHERE, Coordinate
 from sfm_core.errors import SfmError
 from sfm_core.model import (
     BatchStored,
     DeletedMany,
     Event,
+    EventPage,
     Explanation,
     History,
     Hit,
@@ -268,6 +269,35 @@ def version(event: Event) -> Document:
 
 def deleted_many(done: DeletedMany) -> Document:
     return {"deleted": done.deleted}
+
+
+def event(one: Event) -> Document:
+    """`Event` of the contract: one record of the log, with the memory as it was right after."""
+    document: Document = {
+        "position": one.position,
+        "event_id": str(one.event_id),
+        "type": one.type.value,
+        "namespace": one.namespace,
+        "id": str(one.memory_id),
+        "coordinate": None if one.coordinate == NOWHERE else one.coordinate.numbers(),
+        "version": one.version,
+        "timestamp": instant(one.at),
+    }
+    if one.memory is not None:
+        document |= _said(one.memory) | {"created_at": instant(one.memory.created_at)}
+    if one.link is not None:
+        document["link"] = link(one.link)
+    if one.removed is not None:
+        document["removed"] = one.removed
+    return document
+
+
+def event_page(found: EventPage) -> Document:
+    return {
+        "events": [event(one) for one in found.events],
+        "position": found.position,
+        "more": found.more,
+    }
 
 
 def stats(counts: StoreStats) -> Document:

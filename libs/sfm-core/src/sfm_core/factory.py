@@ -28,6 +28,7 @@ from sfm_core.assembled import Runtime
 from sfm_core.errors import Misconfigured
 from sfm_core.find import Find
 from sfm_core.graph import Graph
+from sfm_core.log.following import Following, Wakes
 from sfm_core.model import Quota, Weights
 from sfm_core.owned import OwnedJobs, owned_tasks
 from sfm_core.ports import Archive, Clock, EventLog, Finder, LinkStore, NoTelemetry, Telemetry
@@ -152,7 +153,14 @@ async def open_runtime(
         if warm_up:
             tasks.start_soon(recall.warm_up)
         jobs = await stack.enter_async_context(OwnedJobs.open())
-        commits = Commits(records=store, embedder=embedder, applied=recall.views, jobs=jobs)
+        wakes = Wakes()
+        commits = Commits(
+            records=store,
+            embedder=embedder,
+            applied=recall.views,
+            jobs=jobs,
+            wake=wakes.wake,
+        )
         yield Runtime(
             remember=Remember(
                 records=store,
@@ -198,6 +206,7 @@ async def open_runtime(
                     jobs=jobs,
                 )
             ),
+            following=Following(events=stores.events, wakes=wakes),
             embedder=embedder,
             clock=clock,
             shared=shared,

@@ -4,6 +4,7 @@ from sfm_core.facade.finds import Finds
 from sfm_core.facade.inputs import At
 from sfm_core.facade.lifecycles import Lifecycles
 from sfm_core.facade.links import Links
+from sfm_core.facade.logs import Logs
 from sfm_core.facade.memories import Memories
 from sfm_core.facade.recalls import Recalls
 from sfm_core.facade.upkeep import Upkeeps
@@ -12,6 +13,7 @@ __all__ = ["At", "MemorySystem"]
 
 
 class MemorySystem(Memories, Lifecycles, Recalls, Upkeeps, Links, Finds):
+class MemorySystem(Lifecycles, Links, Logs, Memories, Recalls, Upkeeps):
     """Store and recall in one namespace.
 
     ```python

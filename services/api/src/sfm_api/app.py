@@ -12,6 +12,7 @@ from starlette.requests import ClientDisconnect
 from sfm_api import contract, pages, problems
 from sfm_api.credentials import AdminToken, Credentials
 from sfm_api.envelope import Envelope
+from sfm_api.guards import Gate
 from sfm_api.limits import Limits
 from sfm_api.openapi import document, older
 from sfm_api.operations import routes
@@ -50,6 +51,7 @@ def create_app(
         tracing=tracing or NoTracing(),
         json=replace(jsontext.ONE, size_bytes=limits.body_bytes),
         batch_json=replace(jsontext.BATCH, size_bytes=limits.batch_body_bytes),
+        followers=Gate(limits.followers),
         version=version("sfm-api"),
         openapi=pages.as_bytes(openapi),
         openapi_3_0=pages.as_bytes(older.as_3_0(openapi)),
@@ -86,6 +88,7 @@ def _cors(origins: tuple[str, ...]) -> list[Middleware]:
                 "Idempotency-Key",
                 "If-Match",
                 "If-None-Match",
+                "Last-Event-ID",
                 "X-Request-ID",
             ],
             expose_headers=[

@@ -3,6 +3,7 @@
 from typing import Final
 
 from sfm_api import finds, lifecycle, links, memories, overview, pages, recalls, transfers, upkeep
+from sfm_api import events, lifecycle, links, memories, overview, pages, recalls, transfers, upkeep
 from sfm_api.credentials import Access
 from sfm_api.operations import Body, Handler, Operation
 
@@ -55,6 +56,7 @@ OPERATIONS: Final = (
     _read("keywordSearch", "POST", f"{_NS}/keyword-search", finds.keyword_search, Body.ONE),
     _stream("exportNamespace", "GET", f"{_NS}/export", transfers.export, Access.READ),
     _stream("importNamespace", "POST", f"{_NS}/import", transfers.import_, Access.WRITE),
+    _read("listEvents", "GET", f"{_NS}/events", events.events),
     _read("namespaceStats", "GET", f"{_NS}/stats", overview.stats),
     _read("listNamespaces", "GET", "/v1/namespaces", overview.namespaces),
     _write("runDecay", "POST", f"{_NS}/decay:run", upkeep.run, Body.ONE),

@@ -8,9 +8,10 @@ from starlette.requests import Request
 
 from sfm_core.coordinates import Coordinate
 from sfm_core.errors import Fault, InvalidInput
-from sfm_core.jsontext import pointer
+from sfm_core.jsontext import INT64_MAX, pointer
 from sfm_core.model import Precondition, Receipt
 
+_POSITION: Final = re.compile(r"[0-9]{1,19}")
 _KEY: Final = re.compile(r"[!-~]{1,255}")
 _ETAG: Final = re.compile(r'"([1-9][0-9]{0,17})"')
 
@@ -80,6 +81,24 @@ def precondition(request: Request[Any]) -> Precondition | None:
     if version is None:
         raise InvalidInput('If-Match is a quoted version, such as "3"', path="/If-Match")
     return Precondition(version=int(version[1]))
+
+
+def accepts_events(request: Request[Any]) -> bool:
+    """Whether the caller asks for server-sent events."""
+    said = ",".join(request.headers.getlist("Accept")).lower()
+    return any(part.partition(";")[0].strip() == "text/event-stream" for part in said.split(","))
+
+
+def last_event(request: Request[Any]) -> str | None:
+    """The position that a client which comes back has seen last.
+
+    Raises:
+        InvalidInput: it is no position, or given twice.
+    """
+    last = _one(request, "Last-Event-ID")
+    if last is not None and not (_POSITION.fullmatch(last) and int(last) <= INT64_MAX):
+        raise InvalidInput("Last-Event-ID is the id of an event", path="/Last-Event-ID")
+    return last
 
 
 def receipt(request: Request[Any], digest: bytes = b"") -> Receipt | None:

@@ -25,6 +25,9 @@ class Limits:
     in_flight: int = 256
     """Calls served at once; one more is refused with 503. Probes do not count."""
 
+    followers: int = 64
+    """Of these, how many may follow a log; one more is refused with 503."""
+
     @classmethod
     def of(cls, settings: HttpSettings) -> Self:
         """The defaults, with what the environment says of body sizes."""

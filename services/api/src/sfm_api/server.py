@@ -17,6 +17,7 @@ from hypercorn.config import Config
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from sfm_api.state import STOPPING
 from sfm_core.errors import Misconfigured
 
 log = logging.getLogger("sfm.api")
@@ -48,7 +49,7 @@ async def serve_http(
     listener = _bound(host, port)
     bound_port: int = listener.getsockname()[1]
     config = _config(listener.detach())
-    requests = _Requests(app, linger_s)
+    requests = _Requests(app, linger_s, stopping)
 
     async with anyio.create_task_group() as tasks:
 
@@ -71,9 +72,10 @@ async def serve_http(
 class _Requests:
     """The app, with each request in a scope that a stop can cut, and its body always drained."""
 
-    def __init__(self, app: ASGIApp, linger_s: float) -> None:
+    def __init__(self, app: ASGIApp, linger_s: float, stopping: anyio.Event) -> None:
         self._app = app
         self._linger_s = linger_s
+        self._stopping = stopping
         self._running: set[anyio.CancelScope] = set()
         self._cut = False
 
@@ -88,6 +90,7 @@ class _Requests:
             await self._app(scope, receive, send)
             return
         exchange = _Exchange(receive, send, self._linger_s)
+        scope["extensions"] = {**(scope.get("extensions") or {}), STOPPING: self._stopping}
         with anyio.CancelScope() as running:
             self._running.add(running)
             try:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from sfm_api.guards import Gate
 from sfm_api.readiness import Cached
 from sfm_core.assembled import Readiness, Runtime
 from sfm_core.jsontext import Limits
@@ -18,6 +19,8 @@ class Services:
     json: Limits
     """Of the JSON of one call."""
     batch_json: Limits
+    followers: Gate
+    """Counts who follows a log."""
     version: str
     openapi: bytes
     """The OpenAPI 3.1 document, serialised."""

@@ -1,12 +1,13 @@
 """The EventLog in memory, over what an `InMemoryStore` keeps."""
 
+from bisect import bisect_right
 from collections.abc import Sequence
 
 import anyio.lowlevel
 
 from sfm_core.adapters.inmemory import InMemoryStore
 from sfm_core.coordinates import Coordinate, memory_id
-from sfm_core.model import Event
+from sfm_core.model import Event, EventPage
 
 
 class InMemoryEvents:
@@ -29,6 +30,14 @@ class InMemoryEvents:
         await anyio.lowlevel.checkpoint()
         events = self._of(namespace, coordinate)
         return next((event for event in events if event.version == version), None)
+
+    async def page(self, namespace: str, *, after: int, limit: int) -> EventPage:
+        await anyio.lowlevel.checkpoint()
+        log = self._store.log(namespace)
+        start = bisect_right(log, after, key=lambda event: event.position)
+        events = tuple(log[start : start + limit])
+        position = events[-1].position if events else after
+        return EventPage(events=events, position=position, more=start + limit < len(log))
 
     def _of(self, namespace: str, coordinate: Coordinate) -> list[Event]:
         memory = memory_id(namespace, coordinate)

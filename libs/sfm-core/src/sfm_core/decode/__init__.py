@@ -5,6 +5,7 @@ faults of a request come in one `InvalidInput`, each with its path. Nothing here
 """
 
 from sfm_core.decode.finds import keyword_query, range_query
+from sfm_core.decode.events import EventQuery, event_query
 from sfm_core.decode.instants import instant
 from sfm_core.decode.lifecycle import (
     history_query,
@@ -21,8 +22,10 @@ from sfm_core.decode.transfers import export_query, import_mode, transfer_line
 from sfm_core.decode.upkeep import upkeep_run
 
 __all__ = [
+    "EventQuery",
     "batch",
     "coordinate_list",
+    "event_query",
     "export_query",
     "history_query",
     "import_mode",

@@ -3,6 +3,7 @@
 from sfm_core.model.embedders import EmbedderInfo
 from sfm_core.model.events import Event
 from sfm_core.model.finds import KeywordHit, KeywordQuery, Match, Matched, RangeQuery, Span
+from sfm_core.model.events import Event, EventPage
 from sfm_core.model.lifecycle import (
     DeletedMany,
     History,
@@ -113,6 +114,7 @@ __all__ = [
     "EffectKind",
     "EmbedderInfo",
     "Event",
+    "EventPage",
     "EventType",
     "Explanation",
     "ExportEnd",

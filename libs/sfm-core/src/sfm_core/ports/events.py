@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from sfm_core.coordinates import Coordinate
-from sfm_core.model import Event
+from sfm_core.model import Event, EventPage
 
 
 class EventLog(Protocol):
@@ -32,6 +32,19 @@ class EventLog(Protocol):
         self, namespace: str, coordinate: Coordinate, version: int
     ) -> Event | None:
         """The event that made this version of the memory there; None when there was none.
+
+        Raises:
+            Unavailable: the store does not answer.
+        """
+        ...
+
+    async def page(self, namespace: str, *, after: int, limit: int) -> EventPage:
+        """The events behind position `after`, lowest first, at most `limit`.
+
+        Asked again and again from the `position` of the page before, the pages give every event
+        that is ever committed once, in the order of positions: none goes only so far that no
+        transaction still under way can bring a lower position. An event is in a page at the
+        latest once every write to this namespace that was under way at its commit has ended.
 
         Raises:
             Unavailable: the store does not answer.

@@ -1,7 +1,7 @@
 """Committing writes and showing them: the one way by which anything is written."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Final, final
 
@@ -19,15 +19,23 @@ class Commits:
     """Writes are jobs: once begun they are finished and shown to this process's views, before
     the answer, and also when the caller is cancelled. What is acknowledged without a change (a
     memory that was there, a replay) is shown as well: another process may have written it.
+    `wake` is told the namespace after each: who follows its log may look.
     """
 
     def __init__(
-        self, *, records: RecordStore, embedder: Embedder, applied: Applier, jobs: Jobs
+        self,
+        *,
+        records: RecordStore,
+        embedder: Embedder,
+        applied: Applier,
+        jobs: Jobs,
+        wake: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._records = records
         self._embedder = embedder
         self._applied = applied
         self._jobs = jobs
+        self._wake = wake
 
     async def commit(
         self,
@@ -48,6 +56,7 @@ class Commits:
             applied = await self._records.apply(
                 namespace, writes, receipt=receipt, all_or_none=all_or_none, now=now
             )
+            self._wake(namespace)
             undone = all_or_none and any(isinstance(o, SfmError) for o in applied.outcomes)
             if applied.replayed or not undone:
                 await self._show(namespace, writes, applied)

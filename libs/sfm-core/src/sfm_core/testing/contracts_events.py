@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sfm_core.model import Delete, EventType, Kind, Stamp
+from sfm_core.model import Delete, Event, EventType, Kind, Stamp
 from sfm_core.ports import EventLog, RecordStore
 from sfm_core.testing.contracts_store import namespace
 from sfm_core.testing.writes import an_upsert, at, written
@@ -123,3 +123,34 @@ class EventLogContract:
         assert len(await log.history(namespace, at("1"), limit=9)) == 1
         assert len(await log.history(other, at("1"), limit=9)) == 2
         assert await log.at_version(namespace, at("1"), 2) is None
+
+    async def test_pages_give_every_event_once_in_the_order_of_the_log(
+        self, store: RecordStore, log: EventLog, namespace: str
+    ) -> None:
+        empty = await log.page(namespace, after=0, limit=10)
+        assert (empty.events, empty.position, empty.more) == ((), 0, False)
+        done = [written(await store.apply(namespace, [an_upsert(str(n % 3))])) for n in range(5)]
+        done.append(written(await store.apply(namespace, [Delete(coordinate=at("1"))])))
+        await store.apply(f"{namespace}-b", [an_upsert("1")])
+        found, after, more = list[Event](), 0, True
+        while more:
+            page = await log.page(namespace, after=after, limit=4)
+            found += page.events
+            after, more = page.position, page.more
+        assert [(e.position, e.event_id, e.type, e.version, e.at) for e in found] == [
+            (one.position, one.event_id, one.type, one.version, one.at) for one in done
+        ]
+        assert after == done[-1].position
+        assert {event.namespace for event in found} == {namespace}
+        assert [event.memory is None for event in found] == [False] * 5 + [True]
+
+    async def test_a_page_from_the_end_is_empty_and_stays_there(
+        self, store: RecordStore, log: EventLog, namespace: str
+    ) -> None:
+        last = written(await store.apply(namespace, [an_upsert("1")])).position
+        page = await log.page(namespace, after=last, limit=4)
+        assert (page.events, page.position, page.more) == ((), last, False)
+        exact = await log.page(namespace, after=0, limit=1)
+        assert (len(exact.events), exact.more) == (1, False)
+        beyond = await log.page(namespace, after=2**62, limit=4)
+        assert (beyond.events, beyond.position) == ((), 2**62)

@@ -6,6 +6,7 @@ from sfm_api.openapi import (
     calls_find,
     calls_lifecycle,
     calls_links,
+    calls_log,
     calls_memories,
     calls_recall,
     calls_service,
@@ -18,9 +19,12 @@ CALLS: Final[dict[str, Call]] = (
     calls_find.CALLS
     | calls_memories.CALLS
     | calls_lifecycle.CALLS
+    calls_lifecycle.CALLS
+    | calls_links.CALLS
+    | calls_log.CALLS
+    | calls_memories.CALLS
     | calls_recall.CALLS
     | calls_service.CALLS
-    | calls_upkeep.CALLS
-    | calls_links.CALLS
     | calls_transfers.CALLS
+    | calls_upkeep.CALLS
 )

@@ -31,6 +31,7 @@ _TAGS: Final = (
     ("recall", "Find what matters."),
     ("graph", "Link memories, and follow the links."),
     ("transfer", "Move whole namespaces."),
+    ("log", "What happened, in order."),
     ("operations", "What is in the store."),
     ("service", "The process itself; open without a token."),
 )

@@ -6,6 +6,7 @@ from sfm_api.openapi import (
     schemas_find,
     schemas_lifecycle,
     schemas_links,
+    schemas_log,
     schemas_memories,
     schemas_recall,
     schemas_service,
@@ -18,9 +19,12 @@ SCHEMAS: Final[dict[str, Schema]] = (
     schemas_find.SCHEMAS
     | schemas_memories.SCHEMAS
     | schemas_lifecycle.SCHEMAS
+    schemas_lifecycle.SCHEMAS
     | schemas_links.SCHEMAS
+    | schemas_log.SCHEMAS
+    | schemas_memories.SCHEMAS
     | schemas_recall.SCHEMAS
     | schemas_service.SCHEMAS
-    | schemas_upkeep.SCHEMAS
     | schemas_transfers.SCHEMAS
+    | schemas_upkeep.SCHEMAS
 )

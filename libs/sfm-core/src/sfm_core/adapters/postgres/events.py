@@ -11,7 +11,7 @@ from sfm_core.adapters.postgres.pool import Pool
 from sfm_core.adapters.postgres.queries import load_queries
 from sfm_core.adapters.postgres.rows import plain_uuid
 from sfm_core.coordinates import Coordinate, memory_id
-from sfm_core.model import Event, EventType, Kind, Memory, MemoryDraft
+from sfm_core.model import Event, EventPage, EventType, Kind, Memory, MemoryDraft
 from sfm_core.offload import INLINE_CHARS, off_loop
 
 _SQL: Final = load_queries("events")
@@ -39,16 +39,24 @@ class PostgresEvents:
             rows = await connection.fetch(_SQL["at_version"], namespace, memory, version)
         return next(iter(await events_of(rows)), None)
 
+    async def page(self, namespace: str, *, after: int, limit: int) -> EventPage:
+        async with self._pool.scoped(namespace) as connection:
+            # before the page's own snapshot: what ends in between is then seen, not passed over
+            horizon = await connection.fetchval(_SQL["horizon"], namespace)
+            rows = await connection.fetch(_SQL["page"], namespace, after, horizon, limit + 1)
+        events = await events_of(rows[:limit])
+        position = events[-1].position if events else after
+        return EventPage(events=tuple(events), position=position, more=len(rows) > limit)
+
 
 async def events_of(rows: Sequence[Mapping[str, Any]]) -> list[Event]:
-    """Rows of `memory_events` about memories, decoded on a thread when they are large."""
+    """Rows of `memory_events`, decoded on a thread when they are large."""
     chars = sum(len(row["body"] or "") for row in rows)
     return await off_loop(lambda: [event_of(row) for row in rows], when=chars > INLINE_CHARS)
 
 
 def event_of(row: Mapping[str, Any]) -> Event:
-    body = None if row["body"] is None else orjson.loads(row["body"])
-    link = body if body is not None and "link" in body else None
+    body: Mapping[str, Any] = {} if row["body"] is None else orjson.loads(row["body"])
     return Event(
         namespace=row["namespace"],
         position=row["seq"],
@@ -58,8 +66,9 @@ def event_of(row: Mapping[str, Any]) -> Event:
         type=EventType(row["type"]),
         version=row["version"],
         at=row["at"],
-        memory=None if body is None or link is not None else _memory_of(row, body),
-        link=None if link is None else link_after(row["namespace"], row, link),
+        memory=_memory_of(row, body) if "payload" in body else None,
+        link=link_after(row["namespace"], row, body) if "link" in body else None,
+        removed=body.get("removed"),
     )
 
 

@@ -11,3 +11,15 @@ LIMIT $4;
 SELECT namespace, seq, event_id, memory_id, coord, type, version, at, body
 FROM memory_events
 WHERE namespace = $1 AND memory_id = $2 AND version = $3;
+
+-- horizon --
+-- The highest position below which no transaction under way can bring another of this namespace.
+SELECT log_horizon($1);
+
+-- page --
+-- Events behind $2 up to a horizon that was asked for before this statement began.
+SELECT namespace, seq, event_id, memory_id, coord, type, version, at, body
+FROM memory_events
+WHERE namespace = $1 AND seq > $2 AND seq <= $3
+ORDER BY seq
+LIMIT $4;

@@ -1,0 +1,51 @@
+"""Questions to the log as callers send them."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from sfm_core.decode.fields import Fields, judged
+from sfm_core.jsontext import INT64_MAX
+from sfm_core.model import Json
+
+MAX_EVENTS: Final = 1000
+_DIGITS: Final = re.compile(r"[0-9]{1,19}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventQuery:
+    """From where on the log is asked for, and how much of it."""
+
+    after: int = 0
+    limit: int = 100
+
+
+def event_query(params: Mapping[str, str]) -> EventQuery:
+    """The question of a page of events, from the parameters of a query string.
+
+    Raises:
+        InvalidInput: with every fault; paths are `/<parameter>`.
+    """
+    raw: dict[str, Json] = dict(params)
+    return judged(raw, "", lambda faults: _events(Fields(raw, "", faults)))
+
+
+def _events(given: Fields) -> EventQuery:
+    default = EventQuery()
+    query = EventQuery(
+        after=_whole(given, "after", low=0, high=INT64_MAX, default=default.after),
+        limit=_whole(given, "limit", low=1, high=MAX_EVENTS, default=default.limit),
+    )
+    given.done()
+    return query
+
+
+def _whole(given: Fields, name: str, *, low: int, high: int, default: int) -> int:
+    text = given.string(name)
+    if text is None:
+        return default
+    if not _DIGITS.fullmatch(text) or not low <= int(text) <= high:
+        given.wrong(name, f"must be a whole number from {low} to {high}")
+        return default
+    return int(text)

@@ -1,0 +1,40 @@
+"""The calls about the log."""
+
+from typing import Final
+
+from sfm_api.openapi.call import Call, header, query
+from sfm_api.openapi.schema import integer, ref, text
+from sfm_core.decode.events import MAX_EVENTS, EventQuery
+
+CALLS: Final[dict[str, Call]] = {
+    "listEvents": Call(
+        tag="log",
+        summary="Read or follow the log",
+        description="A page of events behind `after`; ask for the next from its `position`. With "
+        "`Accept: text/event-stream` the answer follows the log instead: each event as `id` (its "
+        "position), `event` (its type) and `data` (its document), comments while nothing comes. It "
+        "may end at any time; ask again with the last id. No position is skipped or given twice.",
+        parameters=(
+            query("after", integer(default=0), "Only events behind this position."),
+            query(
+                "limit",
+                integer(1, MAX_EVENTS, default=EventQuery().limit),
+                "Events of a page, at most.",
+            ),
+            header(
+                "Last-Event-ID",
+                text(pattern="^[0-9]{1,19}$"),
+                "As `after`, and before it, when following: what a client sends that comes back.",
+            ),
+        ),
+        answers={
+            200: {
+                "description": "A page, or a stream.",
+                "content": {
+                    "application/json": {"schema": ref("EventPage")},
+                    "text/event-stream": {"schema": text()},
+                },
+            }
+        },
+    ),
+}

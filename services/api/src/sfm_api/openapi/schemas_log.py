@@ -1,0 +1,76 @@
+"""The log, as given."""
+
+from typing import Final
+
+from sfm_api.openapi.schema import (
+    COORDINATE,
+    FLAG,
+    KIND,
+    OBJECT,
+    TIME,
+    UUID,
+    Schema,
+    described,
+    integer,
+    listing,
+    number,
+    record,
+    ref,
+    text,
+)
+from sfm_core.coordinates import NAMESPACE_PATTERN
+from sfm_core.decode.events import MAX_EVENTS
+from sfm_core.model import EventType
+
+
+def _or_null(schema: Schema) -> Schema:
+    return {**schema, "type": [schema["type"], "null"]}
+
+
+SCHEMAS: Final[dict[str, Schema]] = {
+    "Event": {
+        **record(
+            {
+                "position": integer(description="Place in the log."),
+                "event_id": described(UUID, "The same for the same change, whoever tells it."),
+                "type": text(enum=[kind.value for kind in EventType]),
+                "namespace": text(pattern=NAMESPACE_PATTERN),
+                "id": described(UUID, "Of the memory, or of the link."),
+                "coordinate": _or_null(COORDINATE),
+                "version": integer(1),
+                "timestamp": TIME,
+                "payload": OBJECT,
+                "kind": KIND,
+                "text": text(),
+                "importance": number(),
+                "tags": listing(text()),
+                "session": _or_null(text()),
+                "source": _or_null(text()),
+                "occurred_at": _or_null(TIME),
+                "expires_at": _or_null(TIME),
+                "pinned": FLAG,
+                "created_at": TIME,
+                "link": ref("Link"),
+                "removed": described(OBJECT, "Of an erasure: how much went, by store."),
+            },
+            required=(
+                "position",
+                "event_id",
+                "type",
+                "namespace",
+                "id",
+                "coordinate",
+                "version",
+                "timestamp",
+            ),
+        ),
+        "description": "One change; the memory's fields as they stood after it.",
+    },
+    "EventPage": record(
+        {
+            "events": listing(ref("Event"), maxItems=MAX_EVENTS),
+            "position": integer(description="Give it as `after` for the next page."),
+            "more": described(FLAG, "Whether there are more already."),
+        }
+    ),
+}
