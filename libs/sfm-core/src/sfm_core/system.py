@@ -12,8 +12,7 @@ from sfm_core.facade.upkeep import Upkeeps
 __all__ = ["At", "MemorySystem"]
 
 
-class MemorySystem(Memories, Lifecycles, Recalls, Upkeeps, Links, Finds):
-class MemorySystem(Lifecycles, Links, Logs, Memories, Recalls, Upkeeps):
+class MemorySystem(Finds, Lifecycles, Links, Logs, Memories, Recalls, Upkeeps):
     """Store and recall in one namespace.
 
     ```python

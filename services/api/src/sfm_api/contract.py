@@ -2,8 +2,18 @@
 
 from typing import Final
 
-from sfm_api import finds, lifecycle, links, memories, overview, pages, recalls, transfers, upkeep
-from sfm_api import events, lifecycle, links, memories, overview, pages, recalls, transfers, upkeep
+from sfm_api import (
+    events,
+    finds,
+    lifecycle,
+    links,
+    memories,
+    overview,
+    pages,
+    recalls,
+    transfers,
+    upkeep,
+)
 from sfm_api.credentials import Access
 from sfm_api.operations import Body, Handler, Operation
 

@@ -1,9 +1,8 @@
 """The values that cross boundaries: frozen, slotted, keyword-only."""
 
 from sfm_core.model.embedders import EmbedderInfo
-from sfm_core.model.events import Event
-from sfm_core.model.finds import KeywordHit, KeywordQuery, Match, Matched, RangeQuery, Span
 from sfm_core.model.events import Event, EventPage
+from sfm_core.model.finds import KeywordHit, KeywordQuery, Match, Matched, RangeQuery, Span
 from sfm_core.model.lifecycle import (
     DeletedMany,
     History,

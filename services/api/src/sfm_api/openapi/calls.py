@@ -17,9 +17,7 @@ from sfm_api.openapi.call import Call
 
 CALLS: Final[dict[str, Call]] = (
     calls_find.CALLS
-    | calls_memories.CALLS
     | calls_lifecycle.CALLS
-    calls_lifecycle.CALLS
     | calls_links.CALLS
     | calls_log.CALLS
     | calls_memories.CALLS

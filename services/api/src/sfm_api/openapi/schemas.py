@@ -17,9 +17,7 @@ from sfm_api.openapi.schema import Schema
 
 SCHEMAS: Final[dict[str, Schema]] = (
     schemas_find.SCHEMAS
-    | schemas_memories.SCHEMAS
     | schemas_lifecycle.SCHEMAS
-    schemas_lifecycle.SCHEMAS
     | schemas_links.SCHEMAS
     | schemas_log.SCHEMAS
     | schemas_memories.SCHEMAS
