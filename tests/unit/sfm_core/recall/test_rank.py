@@ -266,6 +266,7 @@ def test_a_filter_is_applied_before_top_k_and_scales_by_what_it_admits() -> None
     [ranked] = rank(view.snapshot(), [a_plan(top_k=5, mode=Mode.VECTOR, filter=rare)])
     assert {c.id for c in ranked.candidates} <= {a_row(n).id for n in range(0, 200, 40)}
     [hybrid] = rank(view.snapshot(), [a_plan(top_k=5, filter=rare)])
+    assert len(hybrid.candidates) == 5
     assert max(why(c).values["vector"] for c in hybrid.candidates) == 1.0
 
 
