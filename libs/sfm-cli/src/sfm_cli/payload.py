@@ -41,6 +41,29 @@ def memory_of(given: Mapping[str, Any]) -> Document:
     return {"payload": payload} | fields
 
 
+def patch_of(given: Mapping[str, Any]) -> Document:
+    """The `MemoryPatch` of the contract; the payload is read as for `memory_of`.
+
+    Raises:
+        InvalidInput: the payload is not JSON, or not UTF-8.
+        click.UsageError: two options contradict each other, or its file cannot be read.
+    """
+    if given["tags"] and given["no_tags"]:
+        raise click.UsageError("--tag and --no-tags exclude each other")
+    if given["expires_at"] is not None and given["never_expires"]:
+        raise click.UsageError("--expires-at and --never-expires exclude each other")
+    body = said({name: given[name] for name in ("importance", "tags", "expires_at")})
+    if given["no_tags"]:
+        body["tags"] = []
+    if given["never_expires"]:
+        body["expires_at"] = None
+    if given["pinned"] is not None:
+        body["pinned"] = given["pinned"]
+    if given["payload"] is not None:
+        body["payload"] = _payload(_content(given["payload"]))
+    return body
+
+
 def said(given: Mapping[str, Any]) -> Document:
     """The options that were given: neither absent, nor an empty repetition, nor a flag not set."""
     return {

@@ -34,6 +34,29 @@ def stored(document: Document) -> str:
     )
 
 
+def changed(how: str, document: Document) -> str:
+    return (
+        f"{how} {place(document['coordinate'])} (version {document['version']},"
+        f" position {document['position']})"
+    )
+
+
+def history(document: Document) -> Table:
+    made = table("version", "at", "event", "importance", "tags", "text",
+                 numbers=("version", "importance"), rest="text")  # fmt: skip
+    for version in document["versions"]:
+        lives = "payload" in version
+        made.add_row(
+            str(version["version"]),
+            str(version["at"])[:19].replace("T", " "),
+            version["type"],
+            f"{version['importance']:g}" if lives else "",
+            plain(" ".join(version.get("tags", ()))),
+            plain(_words(version) if lives else ""),
+        )
+    return made
+
+
 def hits(document: Document, *, explained: bool) -> RenderableType:
     """Best first; with `explained`, under each the parts its score is the sum of."""
     if not document["hits"]:

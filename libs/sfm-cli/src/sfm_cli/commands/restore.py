@@ -1,0 +1,46 @@
+"""`soma restore`."""
+
+import click
+
+from sfm_cli import tables
+from sfm_cli.options import (
+    CoordinateFirst,
+    Talk,
+    checked_key,
+    condition_of,
+    coordinate_argument,
+    coordinate_of,
+    key_option,
+    talks,
+    version_option,
+)
+from sfm_cli.output import say, say_json
+
+
+@click.command("restore", cls=CoordinateFirst)
+@coordinate_argument
+@click.argument("version", type=int)
+@version_option
+@click.option("--if-absent", is_flag=True, help="Only when no memory is there.")
+@key_option
+@talks
+def command(
+    talk: Talk,
+    *,
+    coordinate: str,
+    version: int,
+    if_version: int | None,
+    if_absent: bool,
+    key: str | None,
+) -> None:
+    """Make an older VERSION of the memory at COORD the newest; also undoes a deletion."""
+    condition = condition_of(if_version, if_absent=if_absent)
+    at, checked = coordinate_of(coordinate), checked_key(key)
+    path, body = f"/memories/{at.text}:restore", {"version": version}
+    done = talk.ask(
+        lambda client: client.call("POST", path, body=body, condition=condition, key=checked)
+    )
+    if talk.as_json:
+        say_json(done)
+    else:
+        say(tables.changed("restored", done))
