@@ -83,7 +83,7 @@ def _patch(raw: object, faults: Faults) -> MemoryPatch:
         payload=_merge_patch(given),
     )
     given.done(_HINTS)
-    if not any(given.has(name) for name in _PATCHED):
+    if not faults.found and not any(given.has(name) for name in _PATCHED):
         faults.add("", f"must have at least one of {', '.join(_PATCHED)}")
     return patch
 
