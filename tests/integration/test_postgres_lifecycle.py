@@ -18,6 +18,7 @@ from sfm_core.model import (
     DeletedMany,
     EmbedderInfo,
     HistoryQuery,
+    LinkRow,
     MemoryDraft,
     MemoryPatch,
     Receipt,
@@ -46,9 +47,13 @@ class Flat:
 
 class NoViews:
     async def apply(
-        self, namespace: str, rows: Sequence[ViewRow], samples: Sequence[Sample]
+        self,
+        namespace: str,
+        rows: Sequence[ViewRow],
+        samples: Sequence[Sample],
+        links: Sequence[LinkRow] = (),
     ) -> None:
-        del namespace, rows, samples
+        del namespace, rows, samples, links
 
 
 class Memories:
