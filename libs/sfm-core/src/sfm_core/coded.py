@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from sfm_core.errors import Corrupt
 from sfm_core.filters import Op, Reached, Term, predicate
 from sfm_core.filters.matching import comparable
 from sfm_core.model import F64, I32, Mask
@@ -78,6 +79,39 @@ class Coded:
         fresh._codes = fresh._codes.holding(np.zeros(rows, dtype=np.int32))
         return fresh
 
+    @classmethod
+    def restore(cls, codes: AnyArray, values: Sequence[Reached]) -> "Coded":
+        """The column with these codes (rows,) of these distinct values.
+
+        Raises:
+            Corrupt: a code names no value, or a value comes twice.
+        """
+        fresh = cls()
+        fresh._values = _Values(values)
+        fresh._codes = fresh._codes.holding(codes.astype(np.int32))
+        fresh._check(len(values))
+        return fresh
+
+    def refill(self, codes: AnyArray) -> None:
+        """Take these codes for all rows, of a column whose values are fixed.
+
+        Raises:
+            Corrupt: a code names no value.
+        """
+        self._codes = self._codes.holding(codes)
+        self._check(len(self._values.list))
+
+    def export(self, rows: int) -> tuple[AnyArray, list[Reached]]:
+        """Codes of the first rows, and what they stand for, on any thread."""
+        return self._codes.head(rows), list(self._values.list)
+
+    def _check(self, values: int) -> None:
+        codes = self._codes.head(len(self._codes))
+        if self._values.distinct != values or (
+            codes.size and not 0 <= int(codes.min()) <= int(codes.max()) < values
+        ):
+            raise Corrupt("the codes of a column do not fit its values")
+
     def __len__(self) -> int:
         return len(self._codes)
 
@@ -142,6 +176,10 @@ class _Values:
         self.nbytes = sum(map(_size, self.list))
         self._code_of = {value: code for code, value in enumerate(self.list)}
         self._lock = Lock()
+
+    @property
+    def distinct(self) -> int:
+        return len(self._code_of)
 
     def code(self, value: Reached) -> int:
         code = self._code_of.get(value)

@@ -1,7 +1,7 @@
 """Attributes of all rows of a recall view, as arrays: filters become row masks before top-k."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Final
@@ -9,15 +9,18 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from sfm_core.coded import Cells, Coded, compared, importance_mask
+from sfm_core.coded import AnyArray, Cells, Coded, compared, importance_mask
+from sfm_core.errors import Corrupt
 from sfm_core.filters import SYSTEM_FIELDS, And, Attributes, Filter, Not, Or, Term, lookup, reached
-from sfm_core.filters.matching import comparable
-from sfm_core.model import I32, I64, Kind, Mask
+from sfm_core.filters.matching import Reached, comparable
+from sfm_core.model import F64, I32, I64, Kind, Mask
 from sfm_core.times import microseconds
 
 MAX_PAYLOAD_COLUMNS: Final = 64
 NEVER: Final = int(np.iinfo(np.int64).max)
 """`expires_at` of rows that do not expire."""
+_TEXTUAL: Final = frozenset({"@tags", "@session", "@source"})
+"""Coded columns whose values are texts that callers gave."""
 KIND_CODES: Final[Mapping[Kind, int]] = {Kind.EPISODIC: 0, Kind.SEMANTIC: 1}
 
 
@@ -166,6 +169,50 @@ class Columns:
         """Drop the draft, if there is one."""
         self._draft = None
 
+    def export(self, rows: int) -> tuple[Mapping[str, AnyArray], Mapping[str, list[Reached]]]:
+        """The first rows as arrays, and the values of coded ones; without payload columns.
+
+        Any thread may ask, with what `rows` was at some time.
+        """
+        arrays = {"@importance": self._importance.head(rows)}
+        arrays |= {name: cells.head(rows) for name, cells in self._times.items()}
+        values: dict[str, list[Reached]] = {}
+        for name, column in self._coded.items():
+            arrays[name], found = column.export(rows)
+            if name in _TEXTUAL:
+                values[name] = found
+        return arrays, values
+
+    @classmethod
+    def restore(
+        cls, arrays: Mapping[str, AnyArray], values: Mapping[str, Sequence[Sequence[object]]]
+    ) -> "Columns":
+        """The columns that were exported.
+
+        Raises:
+            Corrupt: the arrays do not fit together.
+        """
+        fresh = cls()
+        fresh._importance = fresh._importance.holding(arrays["@importance"])
+        fresh._times = {name: cells.holding(arrays[name]) for name, cells in fresh._times.items()}
+        fresh._rows = len(fresh._importance)
+        for name, column in fresh._coded.items():
+            if name in _TEXTUAL:
+                held = [tuple(value) for value in values[name]]
+                fresh._coded[name] = Coded.restore(arrays[name], held)
+            else:
+                column.refill(arrays[name])
+        lengths = {len(column) for column in fresh._coded.values()}
+        lengths |= {len(cells) for cells in fresh._times.values()}
+        if lengths != {fresh._rows}:
+            raise Corrupt("the columns of a view have different lengths")
+        return fresh
+
+    def sessions(self, rows: int) -> tuple[I32, list[Reached]]:
+        """Code of the session of each of the first rows, and what the codes stand for."""
+        codes, values = self._coded["@session"].export(rows)
+        return codes, values
+
     def compact(self, keep: Mask) -> "Columns":
         """New columns of the kept rows, renumbered in order; `keep` has shape (rows,).
 
@@ -230,8 +277,19 @@ class Columns:
         """`KIND_CODES` of the first rows, shape (rows,); not a copy, like those below."""
         return self._coded["@kind"].codes(rows)
 
+    def importances(self, rows: int) -> F64:
+        """As the callers gave them."""
+        return self._importance.head(rows)
+
+    def created_at(self, rows: int) -> I64:
+        """In microseconds since the epoch, like those below."""
+        return self._times["@created_at"].head(rows)
+
+    def updated_at(self, rows: int) -> I64:
+        return self._times["@updated_at"].head(rows)
+
     def happened_at(self, rows: int) -> I64:
-        """The effective `@occurred_at`, in microseconds since the epoch, like the one below."""
+        """The effective `@occurred_at`."""
         return self._times["@occurred_at"].head(rows)
 
     def expires_at(self, rows: int) -> I64:

@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, fields
 from datetime import timedelta
 from enum import StrEnum
+from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +25,7 @@ from sfm_core.adapters.postgres.pool import Pool, open_pool
 from sfm_core.adapters.postgres.store import PostgresStore
 from sfm_core.adapters.postgres.upkeep import PostgresUpkeep
 from sfm_core.adapters.shared import open_shared
+from sfm_core.adapters.view_files import DiskViewFiles
 from sfm_core.assembled import Runtime
 from sfm_core.errors import Misconfigured
 from sfm_core.find import Find
@@ -144,8 +146,11 @@ async def open_runtime(
                     poll_s=settings.feed_interval_seconds,
                     budget_bytes=settings.slab_max_bytes,
                     language=settings.language,
+                    version=version("sfm-core"),
                 ),
                 notes=accesses,
+                files=_view_files(settings),
+                log=store,
                 telemetry=telemetry,
             )
         )
@@ -293,6 +298,11 @@ async def _stores(pool: Pool | None, dim: int) -> _Stores:
         finder=PostgresFinder(pool),
         tenant_rules="enforced" if enforced else "bypassed: the role is a superuser",
     )
+
+
+def _view_files(settings: CoreSettings) -> DiskViewFiles | None:
+    folder = settings.slab_snapshot_dir
+    return None if folder is None else DiskViewFiles(folder)
 
 
 def _user_cache() -> Path:

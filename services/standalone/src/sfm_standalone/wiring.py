@@ -26,6 +26,9 @@ from sfm_standalone.settings import StandaloneSettings
 MODELS: Final = "models"
 """Folder in the data directory in which the packaged model is built at the first start."""
 
+VIEWS: Final = "views"
+"""Folder in the data directory in which recall views are put aside for a quick start."""
+
 
 @asynccontextmanager
 async def open_core(settings: CoreSettings, data_dir: Path) -> AsyncGenerator[CoreSettings]:
@@ -43,7 +46,12 @@ async def open_core(settings: CoreSettings, data_dir: Path) -> AsyncGenerator[Co
         yield settings
         return
     async with EmbeddedPostgres.open(data_dir) as server:
-        ours = replace(settings, postgres_url=Secret(server.dsn), postgres_ssl_mode=None)
+        ours = replace(
+            settings,
+            postgres_url=Secret(server.dsn),
+            postgres_ssl_mode=None,
+            slab_snapshot_dir=settings.slab_snapshot_dir or data_dir / VIEWS,
+        )
         await _migrate(ours)
         yield ours
 

@@ -39,6 +39,7 @@ from sfm_core.model import (
     ViewRow,
 )
 from sfm_core.owned import OwnedJobs
+from sfm_core.ports import ViewFiles
 from sfm_core.recall.engine import RecallEngine, RecallPolicy
 from sfm_core.remember import Commits, Remember
 from sfm_core.testing.fakes import ManualClock, RecordingTelemetry
@@ -115,7 +116,10 @@ class World:
 
 @asynccontextmanager
 async def a_world(
-    store: SwitchedStore | None = None, policy: RecallPolicy = POLICY
+    store: SwitchedStore | None = None,
+    policy: RecallPolicy = POLICY,
+    *,
+    files: ViewFiles | None = None,
 ) -> AsyncGenerator[World]:
     store, embedder, clock = store or SwitchedStore(), CountingEmbedder(), ManualClock()
     telemetry = RecordingTelemetry()
@@ -128,6 +132,8 @@ async def a_world(
                 clock=clock,
                 policy=policy,
                 telemetry=telemetry,
+                files=files,
+                log=store,
             ) as engine,
             OwnedJobs.open() as jobs,
         ):

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import anyio.lowlevel
 import numpy as np
@@ -24,6 +24,7 @@ from sfm_core.adapters.inmemory_rows import (
     view_row,
     written,
 )
+from sfm_core.adapters.inmemory_stamps import caught_up
 from sfm_core.adapters.keyset import decode_cursor, encode_cursor
 from sfm_core.adapters.write_rules import in_waves
 from sfm_core.coordinates import Coordinate, memory_id
@@ -50,6 +51,7 @@ from sfm_core.model import (
     Write,
     WriteOutcome,
 )
+from sfm_core.model.saved import CatchUp
 from sfm_core.offload import INLINE_ITEMS, off_loop
 
 _PAGE: Final = 500
@@ -102,6 +104,7 @@ class InMemoryStore:
         self._log = 0
         self._xid = 1
         self._last = datetime(1970, 1, 1, tzinfo=UTC)
+        self._name = str(uuid4())
 
     async def apply(
         self,
@@ -401,6 +404,15 @@ class InMemoryStore:
     def live(self, namespace: str) -> Sequence[Memory]:
         """The live memories of a namespace, the expired too."""
         return [row.memory for row in self._space(namespace).live()]
+
+    async def identity(self, namespace: str) -> str:
+        await anyio.lowlevel.checkpoint()
+        return f"{self._name}/{namespace}"
+
+    async def caught_up(self, namespace: str, token: int, *, model_revision: str) -> CatchUp:
+        await anyio.lowlevel.checkpoint()
+        rows = self._space(namespace).rows.values()
+        return caught_up(rows, token, self._xid, model_revision)
 
     def log(self, namespace: str) -> Sequence[Event]:
         """The events of a namespace by position; for the twins of other ports over this store."""

@@ -113,20 +113,7 @@ class LexicalIndex:
 
     def export(self) -> LexicalArrays:
         """The whole index as arrays; equal for equal rows, whatever batches they came in."""
-        terms = sorted(self._postings)
-        sizes = [len(self._postings[term]) for term in terms]
-        offsets: I64 = np.concatenate(([0], np.cumsum(sizes, dtype=np.int64)))
-        rows: I32 = np.empty(self._entries, dtype=np.int32)
-        counts: U16 = np.ones(self._entries, dtype=np.uint16)
-        for term, start, end in zip(terms, offsets, offsets[1:], strict=False):
-            rows[start:end] = _copied(self._postings[term])
-            if term in self._repeats:
-                at, how_often = self._repeats[term]
-                places = start + np.searchsorted(rows[start:end], _copied(at))
-                counts[places] = np.frombuffer(how_often.tobytes(), dtype=np.uint16)
-        return LexicalArrays(
-            terms=terms, offsets=offsets, rows=rows, counts=counts, lengths=_copied(self._lengths)
-        )
+        return self.snapshot().export()
 
     @classmethod
     def restore(cls, arrays: LexicalArrays) -> "LexicalIndex":
@@ -194,6 +181,27 @@ class LexicalSnapshot:
         self._lengths: F64 | None = None
         self._norms: _Norms | None = None
 
+    def export(self) -> LexicalArrays:
+        """These rows as arrays, on any thread."""
+        held = [(term, self._rows_of(term)) for term in sorted(list(self._postings))]  # noqa: C414 - one step under the lock
+        found = [(term, rows) for term, rows in held if rows.size]
+        sizes = [rows.shape[0] for _, rows in found]
+        offsets: I64 = np.concatenate(([0], np.cumsum(sizes, dtype=np.int64)))
+        rows: I32 = np.concatenate([np.empty(0, dtype=np.int32), *(rows for _, rows in found)])
+        counts: U16 = np.ones(rows.shape[0], dtype=np.uint16)
+        for (term, mine), start in zip(found, offsets.tolist(), strict=False):
+            repeats = self._repeats.get(term)
+            if repeats is not None:
+                at, how_often = self._repeated(repeats)
+                counts[start + np.searchsorted(mine, at)] = how_often
+        return LexicalArrays(
+            terms=[term for term, _ in found],
+            offsets=offsets,
+            rows=rows,
+            counts=counts,
+            lengths=_copied(self._lengths_held)[: self.rows],
+        )
+
     def scores(self, terms: Sequence[str], alive: Mask, *, k1: float = 1.2, b: float = 0.75) -> F64:
         """BM25 of every row, shape (rows,); 0 for dead rows and rows without a query term.
 
@@ -242,13 +250,17 @@ class LexicalSnapshot:
         weights: F64 = norms.single[rows]
         repeats = self._repeats.get(term)
         if repeats is not None:
-            at = _copied(repeats[0])
-            at = at[: np.searchsorted(at, self.rows)]
-            tf = np.frombuffer(repeats[1].tobytes(), dtype=np.uint16)[: at.shape[0]]
+            at, tf = self._repeated(repeats)
             weights[np.searchsorted(rows, at)] = _weight(
                 tf.astype(np.float64), norms.penalty[at], k1
             )
         return weights
+
+    def _repeated(self, repeats: "tuple[array[int], array[int]]") -> tuple[I32, U16]:
+        """Rows where a term occurs repeatedly, and how often."""
+        at = _copied(repeats[0])
+        at = at[: np.searchsorted(at, self.rows)]
+        return at, np.frombuffer(repeats[1].tobytes(), dtype=np.uint16)[: at.shape[0]]
 
     def _norms_of(self, alive: Mask, live: int, k1: float, b: float) -> _Norms:
         lengths = self._row_lengths()

@@ -13,6 +13,7 @@ from sfm_core.ports.links import LinkStore
 from sfm_core.ports.process import Clock, Jobs, NoTelemetry, Telemetry
 from sfm_core.ports.records import RecordStore
 from sfm_core.ports.shared import Cache, RateLimiter
+from sfm_core.ports.snapshots import LogIdentity, ViewFiles
 from sfm_core.ports.upkeep import (
     AccessNotes,
     AccessStore,
@@ -35,10 +36,12 @@ __all__ = [
     "JobLocks",
     "Jobs",
     "LinkStore",
+    "LogIdentity",
     "NoNotes",
     "NoTelemetry",
     "RateLimiter",
     "RecordStore",
     "Telemetry",
     "UpkeepRows",
+    "ViewFiles",
 ]

@@ -1,10 +1,12 @@
 """Episodic chains: the memories of each session in the order they happened."""
 
 from bisect import bisect_left
+from collections.abc import Sequence
 
 import numpy as np
 
-from sfm_core.model import I32, Mask
+from sfm_core.errors import Corrupt
+from sfm_core.model import I32, I64, Mask
 from sfm_core.recall.grown import Grown
 
 NONE = -1
@@ -27,6 +29,34 @@ class Chains:
         self._happened: Grown[np.int64] = Grown(np.int64)
         self._born: Grown[np.int64] = Grown(np.int64)
         self._tie: Grown[np.int64] = Grown(np.int64)
+
+    @classmethod
+    def restore(
+        cls, codes: I32, sessions: Sequence[str], happened_us: I64, born_us: I64, tie: I64
+    ) -> "Chains":
+        """The chains of rows (n,) in these sessions; code -1 stands for none, and for dead rows.
+
+        Raises:
+            Corrupt: a code names no session.
+        """
+        if codes.size and int(codes.max()) >= len(sessions):
+            raise Corrupt("the sessions of a view do not fit together")
+        fresh = cls()
+        fresh._codes = {name: code for code, name in enumerate(sessions)}
+        fresh._session = Grown.holding(codes)
+        fresh._happened, fresh._born = Grown.holding(happened_us), Grown.holding(born_us)
+        fresh._tie = Grown.holding(tie)
+        order: I64 = np.lexsort((tie, born_us, happened_us, codes))
+        order = order[np.searchsorted(codes[order], 0) :]
+        previous: I32 = np.full(codes.shape[0], NONE, dtype=np.int32)
+        following = previous.copy()
+        together = codes[order[1:]] == codes[order[:-1]]
+        previous[order[1:][together]] = order[:-1][together]
+        following[order[:-1][together]] = order[1:][together]
+        fresh._previous, fresh._next = Grown.holding(previous), Grown.holding(following)
+        ends = np.searchsorted(codes[order], np.arange(1, len(sessions)))
+        fresh._members = [part.tolist() for part in np.split(order, ends)] if sessions else []
+        return fresh
 
     def append(self, session: str | None, happened_us: int, born_us: int, tie: int) -> int:
         """Add the next row; its number."""

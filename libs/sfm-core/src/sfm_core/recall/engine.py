@@ -21,18 +21,22 @@ from sfm_core.ports import (
     ChangeFeed,
     Clock,
     Embedder,
+    LogIdentity,
     NoNotes,
     NoTelemetry,
     RecordStore,
     Telemetry,
+    ViewFiles,
 )
+from sfm_core.recall.entry import Entry
 from sfm_core.recall.hits import costs_little, shown
+from sfm_core.recall.keeping import Keeper
 from sfm_core.recall.payloads import PayloadColumns
 from sfm_core.recall.rank import Plan, Ranked
 from sfm_core.recall.reservoir import Reservoir
 from sfm_core.recall.scans import Scans
 from sfm_core.recall.view import Snapshot, View
-from sfm_core.recall.views import Entry, Views, ViewsPolicy
+from sfm_core.recall.views import Views, ViewsPolicy
 from sfm_core.scoring import Scoring
 
 TRIES: Final = 3
@@ -46,6 +50,8 @@ class RecallPolicy:
     budget_bytes: int = 2 << 30
     threads: int = 2
     language: str = "english"
+    version: str = ""
+    """Of the product: views that another one put aside are not taken back."""
 
 
 @final
@@ -99,11 +105,26 @@ class RecallEngine:
         policy: RecallPolicy | None = None,
         notes: AccessNotes | None = None,
         telemetry: Telemetry | None = None,
+        files: ViewFiles | None = None,
+        log: LogIdentity | None = None,
     ) -> AsyncGenerator["RecallEngine"]:
-        """An engine whose change feed and waves run until the block ends."""
+        """An engine whose change feed and waves run until the block ends.
+
+        With `files`, and `log` to hold them against, views are put aside and taken back.
+        """
         policy = policy or RecallPolicy()
         telemetry = telemetry or NoTelemetry()
         analyzer = Analyzer(policy.language)
+        keeper = None
+        if files is not None and log is not None:
+            keeper = Keeper(
+                files,
+                log,
+                embedder=embedder.info,
+                analyzer=analyzer,
+                version=policy.version,
+                telemetry=telemetry,
+            )
         async with (
             Views.open(
                 feed=feed,
@@ -112,6 +133,7 @@ class RecallEngine:
                 clock=clock,
                 policy=ViewsPolicy(budget_bytes=policy.budget_bytes, poll_s=policy.poll_s),
                 telemetry=telemetry,
+                keeper=keeper,
             ) as views,
             owned_tasks() as tasks,
         ):

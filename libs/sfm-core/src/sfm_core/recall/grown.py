@@ -36,6 +36,14 @@ class Grown[T: np.generic]:
         """The cells in use, shape (len,), not a copy."""
         return self._array[: self._length]
 
+    @classmethod
+    def holding(cls, values: npt.NDArray[T]) -> "Grown[T]":
+        """A new array with a copy of these values, and room for more."""
+        fresh = cls(values.dtype.type, capacity=max(16, values.shape[0] + values.shape[0] // 4))
+        fresh._array[: values.shape[0]] = values
+        fresh._length = int(values.shape[0])
+        return fresh
+
     def kept(self, keep: npt.NDArray[np.bool_]) -> "Grown[T]":
         """A new array with the cells that `keep` (len,) marks, in order."""
         values = self.view()[keep]

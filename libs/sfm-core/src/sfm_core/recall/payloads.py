@@ -19,7 +19,7 @@ from sfm_core.errors import Corrupt, InvalidInput, SfmError, Unavailable
 from sfm_core.filters import Filter, payload_paths
 from sfm_core.model import I32, I64
 from sfm_core.ports import ChangeFeed
-from sfm_core.recall.views import Entry
+from sfm_core.recall.entry import Entry
 
 _LOG: Final = logging.getLogger(__name__)
 

@@ -11,10 +11,10 @@ import anyio.to_thread
 
 from sfm_core.errors import Unavailable
 from sfm_core.ports import Telemetry
+from sfm_core.recall.entry import Entry
 from sfm_core.recall.placing import answered
 from sfm_core.recall.rank import Plan, Ranked
 from sfm_core.recall.view import Snapshot
-from sfm_core.recall.views import Entry
 
 MAX_WAVE: Final = 64
 """Queries per wave; the rest wait for the next."""

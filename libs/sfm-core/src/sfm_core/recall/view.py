@@ -58,6 +58,22 @@ class Snapshot:
         return (microseconds(now) - happened).astype(np.float64) / 1e6
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Parts:
+    """What a whole view is put together from; every part has the same rows."""
+
+    slab: Slab
+    lexical: LexicalIndex
+    columns: Columns
+    chains: Chains
+    ids: list[bytes]
+    alive: Mask
+    embedded: Mask
+    versions: I64
+    axes: F64
+    position: int
+
+
 class View:
     """The rows of one namespace, append-only: an update kills the old row and adds a new one.
 
@@ -89,6 +105,28 @@ class View:
         self._snapshot: Snapshot | None = None
         self._recent: OrderedDict[int, None] = OrderedDict()
         self.position = 0
+
+    @classmethod
+    def assembled(cls, namespace: str, *, dim: int, analyzer: Analyzer, parts: Parts) -> "View":
+        """A view of these parts, which become its own; samples are still to come.
+
+        Raises:
+            Corrupt: a memory has two live rows.
+        """
+        view = cls(namespace, dim=dim, analyzer=analyzer)
+        view._slab, view._lexical = parts.slab, parts.lexical
+        view._columns, view._chains = parts.columns, parts.chains
+        view._ids = parts.ids
+        live = np.flatnonzero(parts.alive).tolist()
+        view._row_of = {parts.ids[row]: row for row in live}
+        if len(view._row_of) != len(live):
+            raise Corrupt("a memory has two live rows")
+        view._alive, view._embedded = Grown.holding(parts.alive), Grown.holding(parts.embedded)
+        view._importance = Grown.holding(parts.columns.importances(len(parts.ids)))
+        view._versions = Grown.holding(parts.versions)
+        view._axes = parts.axes
+        view.position = parts.position
+        return view
 
     # -- reading ---------------------------------------------------------------------------
 

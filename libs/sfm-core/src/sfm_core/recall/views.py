@@ -4,7 +4,7 @@ import logging
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
 from typing import Final, final
@@ -19,7 +19,10 @@ from sfm_core.lexical.analysis import Analyzer
 from sfm_core.model import Changes, EmbedderInfo, LinkRow, Sample, ViewRow
 from sfm_core.owned import OwnedJobs, owned_tasks
 from sfm_core.ports import ChangeFeed, Clock, NoTelemetry, Telemetry
-from sfm_core.recall.view import Snapshot, View
+from sfm_core.recall.entry import Entry
+from sfm_core.recall.keeping import Keeper
+from sfm_core.recall.shelf import Shelf
+from sfm_core.recall.view import View
 
 _LOG: Final = logging.getLogger(__name__)
 INLINE_ROWS: Final = 8
@@ -38,28 +41,6 @@ class ViewsPolicy:
     """Memory of all views; the least recently used go beyond it, never the last one."""
     poll_s: float = 0.25
     """How often other processes' writes are looked for."""
-
-
-@dataclass(slots=True, eq=False)
-class Entry:
-    """One namespace's place in the registry."""
-
-    view: View
-    lock: anyio.Lock = field(default_factory=anyio.Lock)
-    loaded: anyio.Event = field(default_factory=anyio.Event)
-    failure: SfmError | None = None
-    token: int = 0
-    """Of the feed: what commits later is still to come. Set when loaded."""
-    nbytes: int = 0
-    """What the budget counts for it."""
-
-    @property
-    def is_ready(self) -> bool:
-        return self.loaded.is_set() and self.failure is None
-
-    async def snapshot(self) -> Snapshot:
-        async with self.lock:
-            return self.view.snapshot()
 
 
 @final
@@ -83,6 +64,7 @@ class Views:
         clock: Clock,
         policy: ViewsPolicy,
         telemetry: Telemetry,
+        keeper: Keeper | None = None,
     ) -> None:
         self._tasks = tasks
         self._jobs = OwnedJobs(tasks)
@@ -92,6 +74,7 @@ class Views:
         self._clock = clock
         self._policy = policy
         self._telemetry = telemetry
+        self._shelf = Shelf(tasks, keeper)
         self._entries: OrderedDict[str, Entry] = OrderedDict()
         self._held = 0
         self._begun = self._ended = 0
@@ -112,8 +95,9 @@ class Views:
         clock: Clock,
         policy: ViewsPolicy | None = None,
         telemetry: Telemetry | None = None,
+        keeper: Keeper | None = None,
     ) -> AsyncGenerator["Views"]:
-        """A registry whose feed runs until the block ends."""
+        """A registry whose feed runs until the block ends; `keeper` puts views aside."""
         async with owned_tasks() as tasks:
             views = cls(
                 tasks,
@@ -123,9 +107,12 @@ class Views:
                 clock=clock,
                 policy=policy or ViewsPolicy(),
                 telemetry=telemetry or NoTelemetry(),
+                keeper=keeper,
             )
             tasks.start_soon(views._follow)
             yield views
+            ready = ((name, one) for name, one in views._entries.items() if one.is_ready)
+            await views._shelf.close(ready)
 
     # -- for recalls -----------------------------------------------------------------------
 
@@ -182,7 +169,11 @@ class Views:
                 raise self._failure
 
     async def warm(self, namespaces: Sequence[str]) -> None:
-        """Load views one after the other, as far as the budget goes; faults are left alone."""
+        """Load views one after the other, as far as the budget goes; faults are left alone.
+
+        What was put aside of namespaces other than these goes.
+        """
+        await self._shelf.keep_only(namespaces)
         for namespace in namespaces:
             if self._held >= self._policy.budget_bytes:
                 return
@@ -227,10 +218,11 @@ class Views:
             await self._jobs.run(partial(self._apply, namespace, entry, rows, samples, links))
 
     async def drop(self, namespace: str) -> None:
-        """Forget a view; the next recall builds it anew from the store."""
+        """Forget a view, on disk too; the next recall builds it anew from the store."""
         entry = self._entries.pop(namespace, None)
         if entry is not None:
             self._held -= entry.nbytes
+        await self._shelf.drop(namespace, entry)
 
     # -- its own work ----------------------------------------------------------------------
 
@@ -247,16 +239,24 @@ class Views:
             entry.failure = SfmError("the view of this namespace cannot be built")
         finally:
             if entry.failure is not None and self._entries.get(namespace) is entry:
-                await self.drop(namespace)
+                self._held -= self._entries.pop(namespace).nbytes
             entry.loaded.set()
         self._telemetry.observe("view_load_seconds", perf_counter() - started)
+        if entry.is_ready:
+            self._shelf.offer(namespace, entry)
         self._keep_to_budget()
 
     async def _fill(self, namespace: str, entry: Entry) -> None:
         revision = self._embedder.model_revision
-        token = await self._feed.token()
-        async for rows in self._feed.load(namespace, model_revision=revision):
-            await self._apply(namespace, entry, rows, ())
+        kept = await self._shelf.take_back(namespace)
+        if kept is None:
+            token = await self._feed.token()
+            async for rows in self._feed.load(namespace, model_revision=revision):
+                await self._apply(namespace, entry, rows, ())
+        else:
+            token = kept.token
+            async with entry.lock:
+                entry.view, entry.unsaved = kept.view, 0
         samples, position = await self._feed.samples(namespace, limit=RESERVOIR)
         await self._apply(namespace, entry, (), samples)
         changes = await self._feed.changes(token, [namespace], model_revision=revision)
@@ -286,6 +286,7 @@ class Views:
             if self._entries.get(namespace) is entry:
                 await self.drop(namespace)
             raise
+        entry.unsaved += news
         self.recount(namespace, entry)
         return news
 
@@ -334,8 +335,9 @@ class Views:
         revision = self._embedder.model_revision
         changes = await self._feed.changes(token, list(polled), model_revision=revision)
         await self._take(changes, polled)
-        for entry in polled.values():
+        for namespace, entry in polled.items():
             entry.token = changes.token
+            self._shelf.offer(namespace, entry)
         self.head = max(self.head, changes.head)
         if perf_counter() - self._forgot_at > TOMBSTONES_S:
             self._forgot_at = perf_counter()
@@ -368,7 +370,10 @@ class Views:
             if not ready:
                 return
             empty = (name for name in ready if not self._entries[name].view.rows)
-            self._held -= self._entries.pop(next(empty, ready[0])).nbytes
+            name = next(empty, ready[0])
+            entry = self._entries.pop(name)
+            self._held -= entry.nbytes
+            self._shelf.offer(name, entry)
             self._telemetry.count("view_evictions_total")
 
 

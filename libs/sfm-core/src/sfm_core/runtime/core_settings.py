@@ -46,6 +46,11 @@ class CoreSettings(UpkeepSettings):
     slab_max_bytes: int = setting(
         "SFM_SLAB_MAX_BYTES", default=2 * GIB, low=0, doc="Memory for vectors, all namespaces."
     )
+    slab_snapshot_dir: Path | None = setting(
+        "SFM_SLAB_SNAPSHOT_DIR",
+        default=None,
+        doc="Folder in which views are put aside for a quick start; standalone: in its data.",
+    )
     recall_weight_vector: float | None = setting(
         "SFM_RECALL_WEIGHT_VECTOR", default=None, low=0, doc="Hybrid weight of meaning."
     )

@@ -56,6 +56,7 @@ LABEL_VALUES: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "mode": frozenset(Mode),
         "effect": frozenset(EffectKind),
         "normaliser": frozenset(METHODS),
+        "event": frozenset({"restored", "refused", "saved", "not_saved"}),
         "stage": frozenset({"embed", "wait", "scan", "hydrate"}),
     }
 )
@@ -104,6 +105,11 @@ METRICS: Final[Mapping[str, Metric]] = MappingProxyType(
             _gauge("importance_namespaces", "Loaded namespaces under a normaliser.", "normaliser"),
             _seconds("view_load_seconds", "Time to load the view of one namespace."),
             _counter("view_evictions_total", "Views dropped to keep to the memory budget."),
+            _counter(
+                "view_snapshots_total",
+                "Views taken back from disk (restored, refused) or put aside (saved, not_saved).",
+                "event",
+            ),
             _seconds("feed_lag_seconds", "From the commit of a change to its sight in a view."),
             _seconds("feed_poll_seconds", "Time of one look for changes of other processes."),
             _gauge("embedder_queue_texts", "Texts that wait to be embedded."),

@@ -31,5 +31,6 @@ SFM_NAMES: Final = frozenset(
         "SFM_RECALL_WEIGHT_VECTOR",
         "SFM_SHUTDOWN_GRACE_SECONDS",
         "SFM_SLAB_MAX_BYTES",
+        "SFM_SLAB_SNAPSHOT_DIR",
     }
 )

@@ -40,6 +40,20 @@ class Slab:
         self._next: F32 | None = None
         self._copied = 0
 
+    @classmethod
+    def restore(cls, vectors: F32) -> "Slab":
+        """A slab with a copy of these rows (n, dim), and room for a quarter more.
+
+        Raises:
+            DimensionMismatch, InvalidInput: as `append`.
+        """
+        rows, dim = vectors.shape
+        checked_units(vectors, dim)
+        fresh = cls(dim, capacity=max(1024, rows + rows // 4))
+        fresh._vectors[:rows] = vectors
+        fresh._rows = rows
+        return fresh
+
     @property
     def dim(self) -> int:
         return int(self._vectors.shape[1])

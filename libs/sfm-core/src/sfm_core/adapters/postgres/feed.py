@@ -39,7 +39,7 @@ async def load(
         async with pool.scoped(namespace) as connection:
             rows = await connection.fetch(_SQL["load"], namespace, model_revision, behind, _PAGE)
         if rows:
-            yield await _view_rows(rows, dim)
+            yield await view_rows_of(rows, dim)
         if len(rows) < _PAGE:
             return
         behind = rows[-1]["coord"]
@@ -99,7 +99,7 @@ async def changes(
     for row in sampled:
         found[row["namespace"]].append(Sample(position=row["seq"], importance=row["importance"]))
     return Changes(
-        rows=tuple(await _view_rows(rows, dim)),
+        rows=tuple(await view_rows_of(rows, dim)),
         samples=dict(found),
         positions={row["name"]: row["top"] for row in tops},
         token=int(now),
@@ -114,10 +114,10 @@ async def view_rows(
     """`RecordStore.view_rows`."""
     async with pool.scoped(namespace) as connection:
         rows = await connection.fetch(_SQL["rows_of"], namespace, model_revision, list(ids))
-    return await _view_rows(rows, dim)
+    return await view_rows_of(rows, dim)
 
 
-async def _view_rows(rows: Sequence[Mapping[str, Any]], dim: int | None) -> list[ViewRow]:
+async def view_rows_of(rows: Sequence[Mapping[str, Any]], dim: int | None) -> list[ViewRow]:
     """Decoded on a thread when they are many, so that they do not hold the event loop."""
     return await off_loop(lambda: [view_row_of(row, dim) for row in rows], when=len(rows) > _INLINE)
 

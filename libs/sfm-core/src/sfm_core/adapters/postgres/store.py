@@ -19,6 +19,7 @@ from sfm_core.adapters.postgres.filter_terms import filter_terms
 from sfm_core.adapters.postgres.pool import EVERY_NAMESPACE, Pool
 from sfm_core.adapters.postgres.queries import load_queries
 from sfm_core.adapters.postgres.rows import memories_of
+from sfm_core.adapters.postgres.stamps import caught_up, identity
 from sfm_core.adapters.postgres.writes import apply_writes
 from sfm_core.coordinates import Coordinate
 from sfm_core.model import (
@@ -34,12 +35,13 @@ from sfm_core.model import (
     ViewRow,
     Write,
 )
+from sfm_core.model.saved import CatchUp
 
 _SQL: Final = load_queries("reads")
 
 
 class PostgresStore:
-    """Implements `RecordStore` and `ChangeFeed`; needs a migrated schema.
+    """Implements `RecordStore`, `ChangeFeed` and `LogIdentity`; needs a migrated schema.
 
     Any call may raise `Unavailable`: the server does not answer, or no connection was free in
     time. A server that came back is used again at the next call. `dim` is the length that
@@ -161,6 +163,12 @@ class PostgresStore:
         self, token: int, namespaces: Collection[str], *, model_revision: str
     ) -> Changes:
         return await changes(self._pool, token, namespaces, model_revision, self._dim)
+
+    async def identity(self, namespace: str) -> str:
+        return await identity(self._pool, namespace)
+
+    async def caught_up(self, namespace: str, token: int, *, model_revision: str) -> CatchUp:
+        return await caught_up(self._pool, namespace, token, model_revision, self._dim)
 
     def payloads(self, namespace: str) -> AsyncIterator[Sequence[tuple[UUID, int, str]]]:
         return payloads(self._pool, namespace)
