@@ -1,7 +1,15 @@
 """Runs `soma` in this process, and a client that remembers what it was asked."""
 
+import json
 import logging
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -104,6 +112,28 @@ class FakeClient:
         results = [STORED | {"index": i, "status": 201} for i in range(len(memories))]
         document = self._answer("store_bulk", {"results": results}, list(memories), key)
         return BulkReply(document=document, replayed=False)
+
+    @asynccontextmanager
+    async def stream(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        content: AsyncIterable[bytes] | None = None,
+        media: str = "",
+    ) -> AsyncGenerator[AsyncIterator[bytes]]:
+        """The answer `stream`: the documents of its lines, after which a failure may stand."""
+        sent = b"" if content is None else b"".join([piece async for piece in content])
+        self.asked.append(("stream", method, path, dict(params or {}), sent, media))
+
+        async def pieces() -> AsyncIterator[bytes]:
+            for document in self.answers["stream"]:
+                if isinstance(document, SfmError):
+                    raise Failure.of(document)
+                yield json.dumps(document).encode() + b"\n"
+
+        yield pieces()
 
     def _answer(self, name: str, default: Document, *asked: object) -> Document:
         self.asked.append((name, *asked))

@@ -1,6 +1,7 @@
 """What every command talks to, whether a server is behind it or this process."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -76,4 +77,19 @@ class Client(Protocol):
 
     async def store_bulk(self, memories: Sequence[bytes], *, key: str) -> BulkReply:
         """Store JSON texts, each one value, in one request; a result for each, in order."""
+        ...
+
+    def stream(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        content: AsyncIterable[bytes] | None = None,
+        media: str = "",
+    ) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        """A call whose body, or answer, is not to be held: its answer as it comes, in pieces.
+
+        Raises `Failure` in between when the connection breaks.
+        """
         ...

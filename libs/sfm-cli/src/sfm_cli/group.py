@@ -36,6 +36,8 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "neighbors": ("neighbors", "List the links of a memory, the strongest first."),
         "events": ("events", "Show what happened, in order; follow it."),
         "stats": ("stats", "Count what there is, and say how it is kept."),
+        "export": ("export", "Write the namespace out as NDJSON."),
+        "import": ("import_", "Read an export, or memories with coordinates, from NDJSON."),
         "store-bulk": ("store_bulk", "Store many memories from NDJSON; safe to run again."),
     }
 )

@@ -1,8 +1,15 @@
 """The client over HTTP: to a server, or to the REST application in this process."""
 
 import json
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Iterator,
+    Mapping,
+    Sequence,
+)
+from contextlib import asynccontextmanager, contextmanager
 from typing import Final, final
 
 import httpx
@@ -23,6 +30,8 @@ from sfm_standalone.settings import is_loopback
 
 _TIMEOUT: Final = httpx.Timeout(60.0, connect=5.0)
 _BULK_TIMEOUT: Final = httpx.Timeout(150.0, connect=5.0)
+_STREAM_TIMEOUT: Final = httpx.Timeout(300.0, connect=5.0, write=None)
+"""The other side reads as fast as it can store; it says itself when nothing moves."""
 _JSON: Final = {"Content-Type": "application/json"}
 _GATEWAY: Final = frozenset({502, 503, 504})
 
@@ -132,6 +141,32 @@ class RestClient:
         replayed = answer.headers.get("Idempotent-Replay") == "true"
         return BulkReply(document=_document(answer), replayed=replayed)
 
+    @asynccontextmanager
+    async def stream(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        content: AsyncIterable[bytes] | None = None,
+        media: str = "",
+    ) -> AsyncGenerator[AsyncIterator[bytes]]:
+        _check_text(params or {})
+        call = self._http.stream(
+            method,
+            self._root + path,
+            params=params,
+            content=content,
+            headers={"Content-Type": media} if media else None,
+            timeout=_STREAM_TIMEOUT,
+        )
+        with self._reached():
+            async with call as answer:
+                if not answer.is_success:
+                    await answer.aread()
+                    raise self._failure(answer)
+                yield answer.aiter_raw()
+
     async def _call(
         self,
         method: str,
@@ -142,7 +177,7 @@ class RestClient:
         headers: Mapping[str, str] | None = None,
         patience: httpx.Timeout = _TIMEOUT,
     ) -> httpx.Response:
-        try:
+        with self._reached():
             answer = await self._http.request(
                 method,
                 self._root + path,
@@ -151,14 +186,19 @@ class RestClient:
                 headers=headers,
                 timeout=patience,
             )
+        if answer.is_success:
+            return answer
+        raise self._failure(answer)
+
+    @contextmanager
+    def _reached(self) -> Iterator[None]:
+        try:
+            yield
         except httpx.TimeoutException as error:
             raise Failure.of(DeadlineExceeded(f"{self._where} does not answer in time")) from error
         except httpx.TransportError as error:
             reason = str(error) or type(error).__name__
             raise Failure.of(Unavailable(f"{self._where} cannot be reached: {reason}")) from error
-        if answer.is_success:
-            return answer
-        raise self._failure(answer)
 
     def _failure(self, answer: httpx.Response) -> Failure:
         if _media(answer) == PROBLEM_TYPE:

@@ -14,10 +14,12 @@ import httpx
 
 from sfm_api.app import create_app
 from sfm_api.limits import Limits
+from sfm_cli.inprocess import InProcessTransport
 from sfm_cli.rest import RestClient
 from sfm_core.adapters.postgres.migrate import migrate
 from sfm_core.errors import Misconfigured
 from sfm_core.factory import IN_MEMORY, open_runtime
+from sfm_core.owned import owned_tasks
 from sfm_core.runtime.api_settings import ApiSettings
 from sfm_core.runtime.core_settings import CoreSettings
 from sfm_core.runtime.secret import Secret
@@ -55,9 +57,10 @@ async def open_local(
             Limits.of(settings.http), request_s=_PATIENCE_S, batch_s=_PATIENCE_S, body_s=_PATIENCE_S
         )
         app = create_app(runtime, ApiSettings.of(settings.http, token), limits=limits)
+        tasks = await stack.enter_async_context(owned_tasks())
         http = await stack.enter_async_context(
             httpx.AsyncClient(
-                transport=httpx.ASGITransport(app=app),
+                transport=InProcessTransport(app, tasks),
                 base_url=_HOST,
                 headers={"Authorization": f"Bearer {token.value}"},
             )

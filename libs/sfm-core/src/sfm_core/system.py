@@ -7,12 +7,13 @@ from sfm_core.facade.links import Links
 from sfm_core.facade.logs import Logs
 from sfm_core.facade.memories import Memories
 from sfm_core.facade.recalls import Recalls
+from sfm_core.facade.transfers import Transfers
 from sfm_core.facade.upkeep import Upkeeps
 
 __all__ = ["At", "MemorySystem"]
 
 
-class MemorySystem(Finds, Lifecycles, Links, Logs, Memories, Recalls, Upkeeps):
+class MemorySystem(Finds, Lifecycles, Links, Logs, Memories, Recalls, Transfers, Upkeeps):
     """Store and recall in one namespace.
 
     ```python
