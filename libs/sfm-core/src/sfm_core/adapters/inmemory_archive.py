@@ -58,7 +58,8 @@ class InMemoryArchive:
 
     async def generation(self, namespace: str) -> int:
         await anyio.lowlevel.checkpoint()
-        return 1 if self._store.log(namespace) or self._store.brought(namespace) else 0
+        del namespace
+        return 1
 
     async def standing(
         self, namespace: str, coordinates: Collection[Coordinate]

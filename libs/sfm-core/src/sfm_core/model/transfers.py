@@ -26,7 +26,7 @@ class Cut:
 
     position: int
     generation: int
-    """Which life of the namespace it is of; 0: nobody ever wrote to it."""
+    """Which life of the namespace it is of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

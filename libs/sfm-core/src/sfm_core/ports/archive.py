@@ -34,7 +34,7 @@ class Archive(Protocol):
         ...
 
     async def generation(self, namespace: str) -> int:
-        """Which life of the namespace this is; another one than before: it was erased."""
+        """Which life of the namespace this is, from 1; another one than before: it was erased."""
         ...
 
     async def standing(

@@ -43,7 +43,7 @@ class ArchiveContract:
     async def test_of_a_namespace_nobody_wrote_to_there_is_nothing(
         self, archive: Archive, namespace: str
     ) -> None:
-        assert await archive.cut(namespace) == Cut(position=0, generation=0)
+        assert await archive.cut(namespace) == Cut(position=0, generation=1)
         assert await scanned(archive, namespace) == []
         assert await scanned(archive, namespace, history=True) == []
         assert await archive.standing(namespace, [at("1")]) == {}

@@ -52,7 +52,7 @@ class Writer:
         self._landing = landing
         self._namespace = namespace
         self._mode = mode
-        self._generation = 0
+        self._generation: int | None = None
 
     async def write(self, batch: Batch) -> list[Result]:
         """The results of its memories and its refused lines, by line; samples have none.
@@ -75,7 +75,7 @@ class Writer:
     async def _check_generation(self) -> None:
         """An import must not bring back, piece by piece, what was erased while it ran."""
         found = await self._landing.archive.generation(self._namespace)
-        if self._generation not in (0, found):
+        if self._generation not in (None, found):
             raise Conflict("the namespace was erased while it was imported")
         self._generation = found
 

@@ -14,6 +14,8 @@ from sfm_core.model import Archived, CarriedSample, Cut, Occupant, Sample
 from sfm_core.offload import off_loop
 
 _SQL: Final = load_queries("archive")
+_FIRST: Final = 1
+"""Generation of a namespace that nobody wrote to."""
 _PAGE: Final = 500
 _PAGE_BYTES: Final = 4 * 1024 * 1024
 """Of bodies; one more than fits may be on a page."""
@@ -30,7 +32,7 @@ class PostgresArchive:
         async def body(connection: Connection) -> Cut:
             fenced = await connection.fetchrow(_SQL["fence"], namespace)
             if fenced is None:
-                return Cut(position=0, generation=0)
+                return Cut(position=0, generation=_FIRST)
             position = await connection.fetchval(_SQL["end_of_log"], namespace)
             return Cut(position=int(position), generation=fenced["generation"])
 
@@ -54,7 +56,7 @@ class PostgresArchive:
 
     async def generation(self, namespace: str) -> int:
         async with self._pool.unscoped() as connection:
-            return int(await connection.fetchval(_SQL["generation"], namespace) or 0)
+            return int(await connection.fetchval(_SQL["generation"], namespace) or _FIRST)
 
     async def standing(
         self, namespace: str, coordinates: Collection[Coordinate]
