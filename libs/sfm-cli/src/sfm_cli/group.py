@@ -33,6 +33,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "decay": ("decay", "Let expire, prune and decay what is due; --dry-run only tells."),
         "link": ("link", "Link a memory to another."),
         "unlink": ("unlink", "End a link."),
+        "path": ("path", "Find the strongest way from a memory to another."),
         "neighbors": ("neighbors", "List the links of a memory, the strongest first."),
         "events": ("events", "Show what happened, in order; follow it."),
         "stats": ("stats", "Count what there is, and say how it is kept."),

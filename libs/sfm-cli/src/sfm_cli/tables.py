@@ -154,6 +154,13 @@ def linked(document: Document) -> Text:
     return Text.assemble(before, plain(document["type"]), after)
 
 
+def path(document: Document) -> str:
+    if not document["path"]:
+        return "no way"
+    way = " -> ".join(place(at) for at in document["path"])
+    return f"{way}  (weight {document['weight']:g})" if "weight" in document else way
+
+
 def neighbors(document: Document) -> RenderableType:
     """The strongest first."""
     if not document["neighbors"]:

@@ -35,6 +35,7 @@ from sfm_core.model import Quota, Weights
 from sfm_core.owned import OwnedJobs, owned_tasks
 from sfm_core.ports import Archive, Clock, EventLog, Finder, LinkStore, NoTelemetry, Telemetry
 from sfm_core.recall.engine import RecallEngine, RecallPolicy
+from sfm_core.recall.graphs import GraphViews
 from sfm_core.remember import Commits, Lifecycle, Remember
 from sfm_core.runtime.clock import SystemClock
 from sfm_core.runtime.core_settings import CoreSettings
@@ -196,7 +197,12 @@ async def open_runtime(
                 telemetry=telemetry,
             ),
             graph=Graph(
-                links=stores.links, records=store, applied=recall.views, jobs=jobs, clock=clock
+                links=stores.links,
+                records=store,
+                graphs=GraphViews(recall.views, deadline_s=settings.recall_deadline_seconds),
+                applied=recall.views,
+                jobs=jobs,
+                clock=clock,
             ),
             find=Find(finder=stores.finder, clock=clock),
             records=store,

@@ -6,7 +6,7 @@ from typing import Final, final
 from uuid import UUID
 
 from sfm_core.coordinates import Coordinate
-from sfm_core.errors import NotFound, SfmError
+from sfm_core.errors import Conflict, NotFound, SfmError
 from sfm_core.model import (
     Link,
     LinkChange,
@@ -16,23 +16,28 @@ from sfm_core.model import (
     Neighbor,
     NeighborPage,
     NeighborQuery,
+    Path,
+    PathQuery,
     PutLink,
     Receipt,
     Unlink,
     Unlinked,
     Written,
 )
-from sfm_core.ports import Applier, Clock, Jobs, LinkStore, RecordStore
+from sfm_core.ports import Applier, Clock, GraphStore, Jobs, LinkStore, RecordStore
 
 _LOG: Final = logging.getLogger(__name__)
+TRIES: Final = 3
+"""How often a way is searched anew because a memory on it was deleted meanwhile."""
 
 
 @final
 class Graph:
-    """Links and unlinks; tells of neighbours.
+    """Links and unlinks; tells of neighbours and of ways.
 
     A change is a job, as every write: once begun it is finished and shown to this process's
-    views, whoever is cancelled. Neighbours are asked of the store, so they are exact.
+    views, whoever is cancelled. Neighbours are asked of the store, so they are exact. A way is
+    searched in the graph in memory, and its memories are read from the store.
     """
 
     def __init__(
@@ -40,12 +45,14 @@ class Graph:
         *,
         links: LinkStore,
         records: RecordStore,
+        graphs: GraphStore,
         applied: Applier,
         jobs: Jobs,
         clock: Clock,
     ) -> None:
         self._links = links
         self._records = records
+        self._graphs = graphs
         self._applied = applied
         self._jobs = jobs
         self._clock = clock
@@ -103,6 +110,37 @@ class Graph:
         now = self._clock.now()
         return await self._links.neighbors(namespace, memory, query, now=now)
 
+    async def path(self, namespace: str, query: PathQuery) -> Path:
+        """The strongest way from one memory to another, along links in their direction.
+
+        From a memory to itself: just that memory.
+
+        Raises:
+            NotFound: no memory lives at one of the ends.
+            Unavailable: the store does not answer.
+            DeadlineExceeded: it took too long, to get ready or to search.
+        """
+        ends = await self._living(namespace, [query.origin, query.target])
+        if query.origin == query.target:
+            return Path(coordinates=(query.origin,))
+        for turn in range(TRIES):
+            way = await self._graphs.shortest_path(
+                namespace,
+                *ends,
+                type=query.type,
+                min_position=query.min_position,
+                now=self._clock.now(),
+            )
+            if way is None:
+                return Path(coordinates=())
+            ids, weight = way
+            memories = await self._records.fetch(namespace, ids)
+            if len(memories) == len(ids):
+                return Path(coordinates=tuple(memories[i].coordinate for i in ids), weight=weight)
+            if turn + 1 < TRIES:
+                await self._graphs.refresh()
+        raise Conflict("others kept deleting memories on the way")
+
     async def links_of(
         self, namespace: str, memories: Collection[UUID], *, limit: int
     ) -> Mapping[UUID, Sequence[Neighbor]]:
@@ -124,7 +162,7 @@ class Graph:
             memory = found.get(at)
             expires_at = None if memory is None else memory.draft.expires_at
             if memory is None or (expires_at is not None and expires_at <= now):
-                raise NotFound("no memory lives there", coordinate=at.text)
+                raise NotFound(f"no memory lives at {at.text}", coordinate=at.text)
             ids.append(memory.id)
         return ids
 

@@ -59,6 +59,7 @@ OPERATIONS: Final = (
     _write("deleteMemories", "POST", f"{_NS}/memories:delete", lifecycle.delete_many, Body.BATCH),
     _write("putLink", "PUT", f"{_NS}/links", links.link, Body.ONE),
     _write("deleteLink", "DELETE", f"{_NS}/links", links.unlink),
+    _read("findPath", "GET", f"{_NS}/path", links.path),
     _read("listNeighbors", "GET", f"{_AT}/neighbors", links.neighbors),
     _read("recall", "POST", f"{_NS}/recall", recalls.recall, Body.ONE),
     _read("recallBatch", "POST", f"{_NS}/recall:batch", recalls.recall_batch, Body.BATCH),

@@ -35,6 +35,14 @@ async def unlink(request: Request[State]) -> Response:
     return Response(status_code=204, headers=said)
 
 
+async def path(request: Request[State]) -> Response:
+    said = headers.query(request, "from", "to", "type", "min_position")
+    found = await request.state["services"].runtime.graph.path(
+        headers.namespace(request), decode.path_query(said)
+    )
+    return await replies.large(lambda: encode.path(found))
+
+
 async def neighbors(request: Request[State]) -> Response:
     said = headers.query(request, "type", "direction", "limit", "cursor")
     page = await request.state["services"].runtime.graph.neighbors(

@@ -43,7 +43,7 @@ def no_end(change: LinkChange, at: Coordinate) -> NotFound:
     """Why a change cannot be made for want of the end at `at`."""
     lacks = "no memory lives" if isinstance(change, PutLink) else "nothing was ever stored"
     end = "from" if at == change.key.origin else "to"
-    return NotFound(f"{lacks} there", coordinate=at.text, end=end)
+    return NotFound(f"{lacks} at {at.text}", coordinate=at.text, end=end)
 
 
 def behind(neighbor: Neighbor) -> Behind:

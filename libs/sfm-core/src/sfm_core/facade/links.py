@@ -3,11 +3,11 @@
 from sfm_core import decode
 from sfm_core.facade.inputs import At, coordinate_of, judged, receipt_of
 from sfm_core.facade.opened import Opened
-from sfm_core.model import DEFAULT_LINK_TYPE, Linked, NeighborPage, Unlinked
+from sfm_core.model import DEFAULT_LINK_TYPE, Linked, NeighborPage, Path, Unlinked
 
 
 class Links(Opened):
-    """Link, unlink, neighbours."""
+    """Link, unlink, neighbours, paths."""
 
     async def link(
         self,
@@ -46,6 +46,16 @@ class Links(Opened):
         key = decode.link_key(asked)
         receipt = receipt_of(idempotency_key, "unlink", None, asked)
         return await self.runtime.graph.unlink(self.namespace, key, receipt=receipt)
+
+    async def path(self, origin: At, target: At, **asked: str | int) -> Path:
+        """The strongest way along links: `type min_position`, as in REST; empty when there is none.
+
+        Raises:
+            NotFound: no memory lives at one of the ends.
+        """
+        named = {name: str(value) for name, value in asked.items()}
+        query = decode.path_query({**named, "from": _text(origin), "to": _text(target)})
+        return await self.runtime.graph.path(self.namespace, query)
 
     async def neighbors(self, coordinate: At, **asked: str | int) -> NeighborPage:
         """A page, the strongest first: `type direction limit cursor`, as in REST.

@@ -9,6 +9,7 @@ from sfm_core.ports.embedding import Embedder
 from sfm_core.ports.events import EventLog
 from sfm_core.ports.feed import Applier, ChangeFeed
 from sfm_core.ports.finding import Finder
+from sfm_core.ports.graphs import GraphStore
 from sfm_core.ports.links import LinkStore
 from sfm_core.ports.process import Clock, Jobs, NoTelemetry, Telemetry
 from sfm_core.ports.records import RecordStore
@@ -33,6 +34,7 @@ __all__ = [
     "Embedder",
     "EventLog",
     "Finder",
+    "GraphStore",
     "JobLocks",
     "Jobs",
     "LinkStore",

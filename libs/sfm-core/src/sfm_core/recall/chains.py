@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from sfm_core.errors import Corrupt
+from sfm_core.grown import Grown
 from sfm_core.model import I32, I64, Mask
-from sfm_core.recall.grown import Grown
 
 NONE = -1
 

@@ -1,12 +1,20 @@
 """One namespace's place in the registry of views."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
+from typing import Final
 
 import anyio
+import anyio.to_thread
 
 from sfm_core.errors import SfmError
+from sfm_core.model import LinkRow, Sample, ViewRow
 from sfm_core.recall.view import Snapshot, View
+
+INLINE_ROWS: Final = 8
+"""Up to so many changed rows are applied on the loop; more go to a thread."""
+INLINE_CHARS: Final = 4096
 
 
 @dataclass(slots=True, eq=False)
@@ -36,3 +44,23 @@ class Entry:
     async def snapshot(self) -> Snapshot:
         async with self.lock:
             return self.view.snapshot()
+
+    async def write(
+        self, rows: Sequence[ViewRow], samples: Sequence[Sample], links: Sequence[LinkRow]
+    ) -> int:
+        """Write into the view, and compact it when that is due; how much of it was news."""
+        async with self.lock:
+            if _is_small(rows) and len(links) <= INLINE_ROWS:
+                news = self.view.apply(rows, samples, links)
+            else:
+                news = await anyio.to_thread.run_sync(self.view.apply, rows, samples, links)
+            if self.view.wants_link_compaction():
+                await anyio.to_thread.run_sync(self.view.compact_links)
+            if self.view.wants_compaction():
+                await anyio.to_thread.run_sync(self.view.compact)
+        return news
+
+
+def _is_small(rows: Sequence[ViewRow]) -> bool:
+    chars = sum(len(row.text) + len(row.payload) for row in rows)
+    return len(rows) <= INLINE_ROWS and chars <= INLINE_CHARS

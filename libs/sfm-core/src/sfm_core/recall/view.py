@@ -9,14 +9,15 @@ import numpy as np
 import orjson
 
 from sfm_core.columns import Columns
+from sfm_core.edges.table import NOWHERE, Edges, EdgeSnapshot
 from sfm_core.errors import Corrupt, InvalidInput
 from sfm_core.filters import Attributes
+from sfm_core.grown import Grown
 from sfm_core.importance import Normaliser
 from sfm_core.lexical.analysis import Analyzer
 from sfm_core.lexical.index import LexicalIndex, LexicalSnapshot
-from sfm_core.model import F64, I64, Mask, Sample, ViewRow
+from sfm_core.model import F64, I64, LinkRow, Mask, Sample, ViewRow
 from sfm_core.recall.chains import Chains
-from sfm_core.recall.grown import Grown
 from sfm_core.recall.reservoir import Reservoir
 from sfm_core.scoring import Chain
 from sfm_core.slab.snapshot import checked_units
@@ -45,6 +46,7 @@ class Snapshot:
     """Importance norm of each row under `normaliser`."""
     normaliser: Normaliser
     chain: Chain
+    edges: EdgeSnapshot
     versions: I64
     ids: Sequence[bytes]
     """Id of each row as 16 bytes; longer than `rows` once the view has grown."""
@@ -90,6 +92,7 @@ class View:
         self._lexical = LexicalIndex()
         self._columns = Columns()
         self._chains = Chains()
+        self._edges = Edges()
         self._reservoir = Reservoir()
         self._ids: list[bytes] = []  # bytes: the collector need not look at them
         self._row_of: dict[bytes, int] = {}
@@ -147,6 +150,7 @@ class View:
             + self._lexical.nbytes
             + self._columns.nbytes
             + self._chains.nbytes
+            + self._edges.nbytes
             + sum(array.nbytes for array in arrays)
             + self._axes.nbytes
             + 200 * len(self._ids)
@@ -197,6 +201,7 @@ class View:
                 norms=normaliser.apply(self._importance.view()),
                 normaliser=normaliser,
                 chain=Chain(previous=previous, next=following, session=session),
+                edges=self._edges.snapshot(),
                 versions=self._versions.view().copy(),
                 ids=self._ids,
                 axes=self._axes[:rows],
@@ -206,8 +211,15 @@ class View:
 
     # -- writing ---------------------------------------------------------------------------
 
-    def apply(self, rows: Sequence[ViewRow], samples: Sequence[Sample] = ()) -> int:
-        """Take in changed rows and samples, in any order, repeats allowed; how many were new.
+    def apply(
+        self,
+        rows: Sequence[ViewRow],
+        samples: Sequence[Sample] = (),
+        links: Sequence[LinkRow] = (),
+    ) -> int:
+        """Take in changed rows, samples and links, in any order, repeats allowed.
+
+        Gives how many rows and links were new.
 
         Raises:
             Corrupt: a vector of another dimension or length, or a live row without a time;
@@ -227,9 +239,13 @@ class View:
                     self._tombstones.pop(memory, None)
                     self._older_tombstones.pop(memory, None)
                     self._row_of[memory] = self._reserve(row)
+                    self._edges.place(memory, self._row_of[memory])
                     fresh.append(row)
             self._note(row.position)
         self._append_vectors(fresh)
+        applied += self._edges.apply(links, self._row_of)
+        for link in links:
+            self._note(link.position)
         self._reservoir.add(samples)
         for sample in samples:
             self.position = max(self.position, sample.position)
@@ -251,6 +267,7 @@ class View:
         """
         self._older_tombstones = self._tombstones
         self._tombstones = {}
+        self._edges.forget_fences()
 
     def wants_compaction(self) -> bool:
         dead = self.rows - self.live
@@ -263,6 +280,7 @@ class View:
         self._lexical = self._lexical.compact(keep)
         self._columns = self._columns.compact(keep)
         self._chains = self._chains.compact(keep)
+        self._edges.renumber(keep)
         self._ids = [self._ids[row] for row in np.flatnonzero(keep)]
         self._row_of = {memory: row for row, memory in enumerate(self._ids)}
         self._alive = self._alive.kept(keep)
@@ -270,6 +288,14 @@ class View:
         self._importance = self._importance.kept(keep)
         self._versions = self._versions.kept(keep)
         self._axes = self._axes[: keep.shape[0]][keep]
+        self._snapshot = None
+
+    def wants_link_compaction(self) -> bool:
+        return self._edges.wants_compaction()
+
+    def compact_links(self) -> None:
+        """Drop links that are no more; snapshots taken before keep their own arrays."""
+        self._edges = self._edges.compacted()
         self._snapshot = None
 
     def _note(self, position: int) -> None:
@@ -306,6 +332,7 @@ class View:
         if row is not None:
             self._alive.view()[row] = False
             self._chains.remove(row)
+            self._edges.place(memory, NOWHERE)
 
     def _reserve(self, row: ViewRow) -> int:
         """Everything but the vector; vectors are appended together at the end of `apply`."""

@@ -11,7 +11,6 @@ from typing import Final, final
 
 import anyio
 import anyio.abc
-import anyio.to_thread
 
 from sfm_core.errors import SfmError, Unavailable
 from sfm_core.importance import RESERVOIR
@@ -25,9 +24,6 @@ from sfm_core.recall.shelf import Shelf
 from sfm_core.recall.view import View
 
 _LOG: Final = logging.getLogger(__name__)
-INLINE_ROWS: Final = 8
-"""Up to so many changed rows are applied on the loop; more go to a thread."""
-INLINE_CHARS: Final = 4096
 SLICE: Final = 500
 """Rows applied under one hold of a view's lock; readers get in between."""
 MAX_VIEWS: Final = 10_000
@@ -257,10 +253,14 @@ class Views:
             token = kept.token
             async with entry.lock:
                 entry.view, entry.unsaved = kept.view, 0
+        async for links in self._feed.load_links(namespace):
+            await self._apply(namespace, entry, (), (), links)
         samples, position = await self._feed.samples(namespace, limit=RESERVOIR)
         await self._apply(namespace, entry, (), samples)
         changes = await self._feed.changes(token, [namespace], model_revision=revision)
-        await self._apply(namespace, entry, changes.rows, changes.samples.get(namespace, ()))
+        await self._apply(
+            namespace, entry, changes.rows, changes.samples.get(namespace, ()), changes.links
+        )
         entry.view.advance(max(position, changes.positions.get(namespace, 0)))
         entry.token = changes.token
 
@@ -276,11 +276,11 @@ class Views:
 
         A view that cannot take them is dropped, to be built anew by the next recall.
         """
-        del links
         news = 0
         try:
-            for start in range(0, max(1, len(rows)), SLICE):
-                news += await _written(entry, rows[start : start + SLICE], samples)
+            for start in range(0, max(1, len(rows), len(links)), SLICE):
+                part = slice(start, start + SLICE)
+                news += await entry.write(rows[part], samples, links[part])
                 samples = ()
         except Exception:
             if self._entries.get(namespace) is entry:
@@ -346,14 +346,14 @@ class Views:
                     entry.view.forget_tombstones()
 
     async def _take(self, changes: Changes, polled: dict[str, Entry]) -> None:
-        by_namespace: dict[str, list[ViewRow]] = {}
-        for row in changes.rows:
-            by_namespace.setdefault(row.namespace, []).append(row)
+        all_rows, all_links = _by_namespace(changes.rows), _by_namespace(changes.links)
         for namespace, entry in polled.items():
-            rows = by_namespace.get(namespace, [])
+            rows, links = all_rows.get(namespace, []), all_links.get(namespace, [])
             samples = changes.samples.get(namespace, ())
+            news = 0
             try:
-                news = await self._apply(namespace, entry, rows, samples) if rows or samples else 0
+                if rows or samples or links:
+                    news = await self._apply(namespace, entry, rows, samples, links)
             except Exception:  # noqa: BLE001 - one namespace's fault: its next recall tells
                 _LOG.exception("view.failed", extra={"rows": len(rows)})
                 continue
@@ -377,17 +377,8 @@ class Views:
             self._telemetry.count("view_evictions_total")
 
 
-async def _written(entry: Entry, rows: Sequence[ViewRow], samples: Sequence[Sample]) -> int:
-    async with entry.lock:
-        if _is_small(rows):
-            news = entry.view.apply(rows, samples)
-        else:
-            news = await anyio.to_thread.run_sync(entry.view.apply, rows, samples)
-        if entry.view.wants_compaction():
-            await anyio.to_thread.run_sync(entry.view.compact)
-    return news
-
-
-def _is_small(rows: Sequence[ViewRow]) -> bool:
-    chars = sum(len(row.text) + len(row.payload) for row in rows)
-    return len(rows) <= INLINE_ROWS and chars <= INLINE_CHARS
+def _by_namespace[R: (ViewRow, LinkRow)](rows: Sequence[R]) -> dict[str, list[R]]:
+    found: dict[str, list[R]] = {}
+    for row in rows:
+        found.setdefault(row.namespace, []).append(row)
+    return found

@@ -45,6 +45,21 @@ CALLS: Final[dict[str, Call]] = {
         answers={204: answer("There is no such link.", headers=BATCH_WRITTEN)},
         errors=(404, 422),
     ),
+    "findPath": Call(
+        tag="graph",
+        summary="Find the strongest way from one memory to another",
+        description="Along links in their direction. The strongest way has the least sum of "
+        "1 / weight; its weight is 1 over that sum, so a way of one link has that link's weight. "
+        "No way: an empty path, without a weight.",
+        parameters=(
+            _FROM,
+            _TO,
+            query("type", _TYPE, "Only along links of this type."),
+            query("min_position", integer(), "Wait until this place in the log is seen."),
+        ),
+        answers={200: answer("The way, both ends included.", "Path")},
+        errors=(404, 409, 422),
+    ),
     "listNeighbors": Call(
         tag="graph",
         summary="List the links of a memory, the strongest first",

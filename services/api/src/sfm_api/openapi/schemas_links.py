@@ -58,6 +58,10 @@ SCHEMAS: Final[dict[str, Schema]] = {
         ),
         "description": "A link and the memory at its other end; `out`: it leads there.",
     },
+    "Path": record(
+        {"path": listing(COORDINATE), "weight": _WEIGHT},
+        required=("path",),
+    ),
     "Neighbors": record(
         {
             "neighbors": listing(ref("Neighbor"), maxItems=MAX_NEIGHBORS),

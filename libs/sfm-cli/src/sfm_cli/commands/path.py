@@ -1,0 +1,24 @@
+"""`soma path`."""
+
+import click
+
+from sfm_cli import tables
+from sfm_cli.options import CoordinateFirst, Talk, coordinate_of, talks
+from sfm_cli.output import say, say_json
+
+
+@click.command("path", cls=CoordinateFirst)
+@click.argument("origin", metavar="FROM")
+@click.argument("target", metavar="TO")
+@click.option("--type", metavar="TYPE", help="Only along links of this type.")
+@click.option("--min-position", type=int, metavar="N", help="Wait until that write is seen.")
+@talks
+def command(talk: Talk, *, origin: str, target: str, **asked: str | int | None) -> None:
+    """Find the strongest way from FROM to TO, along links in their direction."""
+    params = {"from": coordinate_of(origin).text, "to": coordinate_of(target).text}
+    params |= {name: str(value) for name, value in asked.items() if value is not None}
+    found = talk.ask(lambda client: client.call("GET", "/path", params=params))
+    if talk.as_json:
+        say_json(found)
+    else:
+        say(tables.path(found))
