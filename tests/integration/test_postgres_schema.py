@@ -1,6 +1,7 @@
 """Migrations, the SQL files, and what the planner makes of them."""
 
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
@@ -19,6 +20,7 @@ pytestmark = pytest.mark.integration
 
 FOLDER = Path(module.__file__).parent
 TOPICS = sorted(path.stem for path in (FOLDER / "sql").glob("*.sql"))
+YEAR_3000 = datetime(3000, 1, 1, tzinfo=UTC)
 STATEMENTS = [
     (topic, name)
     for topic in TOPICS
@@ -141,6 +143,15 @@ def test_no_module_of_the_adapter_holds_sql() -> None:
         ("reads", "get", ("a", ["1"]), "memories_pkey"),
         ("reads", "by_content", ("a", [1, 2], ["1"]), "memories_content"),
         ("feed", "rows_of", ("a", "r", [UUID(int=1)]), "memories_namespace_id_key"),
+        ("upkeep", "expired", ("a", YEAR_3000, 9), "memories_expiring"),
+        ("upkeep", "agings", ("a", YEAR_3000, ["a"], 1.0, YEAR_3000, "5", 9), "memories_pkey"),
+        (
+            *("upkeep", "agings", ("a", YEAR_3000, ["a"], 1.0, YEAR_3000, "5", 9)),
+            "memory_events_of_memory",
+        ),
+        ("upkeep", "standings", ("a", YEAR_3000, "5", 9), "memories_pkey"),
+        ("upkeep", "standings", ("a", YEAR_3000, "5", 9), "memory_access_pkey"),
+        ("upkeep", "sweep_accesses", ("a",), "memories_namespace_id_key"),
         ("events", "history", ("a", UUID(int=1), 9, 9), "memory_events_of_memory"),
         ("events", "at_version", ("a", UUID(int=1), 9), "memory_events_of_memory"),
     ],

@@ -16,7 +16,7 @@ from tests.servers.postgres import TestPostgres
 pytestmark = pytest.mark.integration
 
 TABLES = ["memories", "memory_vectors", "memory_events", "idempotency_keys"]
-ALL_TABLES = [*TABLES, "links", "vector_wal"]
+ALL_TABLES = [*TABLES, "links", "vector_wal", "memory_access"]
 
 
 @pytest.fixture

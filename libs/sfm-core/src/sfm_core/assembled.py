@@ -17,6 +17,7 @@ from sfm_core.recall.engine import RecallEngine
 from sfm_core.remember import Lifecycle, Remember
 from sfm_core.runtime.metrics import PrometheusTelemetry
 from sfm_core.transfer import Exports, Imports
+from sfm_core.upkeep.accesses import Accesses
 from sfm_core.upkeep.use_case import Upkeep
 
 
@@ -54,6 +55,7 @@ class Runtime:
     exports: Exports
     imports: Imports
     following: Following
+    accesses: Accesses
     embedder: ObservedEmbedder
     clock: Clock
     shared: Shared

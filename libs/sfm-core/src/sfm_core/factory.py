@@ -205,6 +205,7 @@ async def open_runtime(
                 clock=clock,
             ),
             find=Find(finder=stores.finder, clock=clock),
+            accesses=accesses,
             records=store,
             events=stores.events,
             exports=Exports(archive=stores.archive, embedder=embedder, clock=clock),

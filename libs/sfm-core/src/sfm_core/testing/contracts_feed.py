@@ -9,7 +9,7 @@ import anyio
 import numpy as np
 
 from sfm_core import jsontext
-from sfm_core.model import Delete, ViewRow
+from sfm_core.model import Delete, EventType, Stamp, ViewRow
 from sfm_core.ports import ChangeFeed, RecordStore
 from sfm_core.testing.writes import REVISION, a_vector, an_upsert, at, written
 
@@ -152,6 +152,24 @@ class ChangeFeedContract:
         other = await store.view_rows(namespace, asked.keys(), model_revision="another")
         assert [row.vector for row in other] == [None, None]
         assert await store.view_rows(f"{namespace}-x", asked.keys(), model_revision="r") == []
+
+    async def test_decay_tells_the_normaliser_nothing_and_a_restore_does(
+        self, store: Store, namespace: str
+    ) -> None:
+        token = await store.token()
+        events = (None, EventType.DECAYED, EventType.RESTORED)
+        *_, done = [
+            written(
+                await store.apply(
+                    namespace, [an_upsert("1", importance=float(n), stamp=Stamp(event=event))]
+                )
+            )
+            for n, event in enumerate(events)
+        ]
+        samples, position = await store.samples(namespace, limit=9)
+        assert ([s.importance for s in samples], position) == ([0.0, 2.0], done.position)
+        changes = await store.changes(token, [namespace], model_revision=REVISION)
+        assert list(changes.samples[namespace]) == list(samples)
 
     async def test_the_last_importances_come_in_log_order(
         self, store: Store, namespace: str

@@ -1,17 +1,19 @@
 """What upkeep asks of PostgreSQL."""
 
 from collections.abc import AsyncGenerator, Collection, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from typing import Final
 from uuid import UUID
 
 import anyio
+import asyncpg
 
-from sfm_core.adapters.postgres.pool import Pool
+from sfm_core.adapters.postgres.pool import Pool, translated
 from sfm_core.adapters.postgres.queries import load_queries
 from sfm_core.adapters.postgres.rows import plain_uuid
 from sfm_core.coordinates import Coordinate
+from sfm_core.errors import SfmError
 from sfm_core.model import Access, Aging, Due, Standing
 
 _SQL: Final = load_queries("upkeep")
@@ -115,11 +117,16 @@ class PostgresUpkeep:
                     yield is_ours
                 finally:
                     if is_ours:
-                        with anyio.move_on_after(_UNLOCK_S, shield=True):
+                        with (
+                            anyio.move_on_after(_UNLOCK_S, shield=True),
+                            suppress(SfmError),
+                            translated(),
+                        ):
                             await connection.fetchval(_SQL["end_job"], namespace, job)
                             is_settled = True
                     else:
                         is_settled = True
             finally:
                 if not is_settled:
-                    connection.terminate()
+                    with suppress(asyncpg.InterfaceError):  # it is gone already
+                        connection.terminate()
