@@ -189,6 +189,24 @@ async def test_the_feed_finds_changes_by_index_before_anything_was_analysed(
                 assert "Seq Scan" not in plan, plan
 
 
+async def test_upkeep_reads_its_pages_by_key_before_anything_was_analysed(
+    fresh_database: str,
+) -> None:
+    upkeep = load_queries("upkeep")
+    async with open_pool(fresh_database, size=1) as pool:
+        await PostgresStore(pool).apply("a", [an_upsert(f"{i}") for i in range(1000)])
+        async with pool.unscoped() as connection, connection.transaction():
+            await connection.execute(upkeep["open_pages"], "a")
+            for name, arguments in (
+                ("agings", ("a", YEAR_3000, ["a"], 1.0, YEAR_3000, "5", 9)),
+                ("standings", ("a", YEAR_3000, "5", 9)),
+            ):
+                rows = await connection.fetch(f"EXPLAIN {upkeep[name]}", *arguments)
+                plan = "\n".join(row[0] for row in rows)
+                assert "Index Scan using memories_pkey" in plan, plan
+                assert "Sort" not in plan, plan
+
+
 @pytest.fixture(scope="module")
 def large_database(module_database: str) -> str:
     """A few thousand rows, analysed."""

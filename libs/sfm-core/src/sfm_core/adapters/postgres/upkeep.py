@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import anyio
@@ -15,6 +15,8 @@ from sfm_core.adapters.postgres.rows import plain_uuid
 from sfm_core.coordinates import Coordinate
 from sfm_core.errors import SfmError
 from sfm_core.model import Access, Aging, Due, Standing
+
+type Connection = "asyncpg.pool.PoolConnectionProxy[Any]"
 
 _SQL: Final = load_queries("upkeep")
 _UNLOCK_S: Final = 2.0
@@ -47,7 +49,7 @@ class PostgresUpkeep:
         limit: int,
     ) -> Sequence[Aging]:
         behind = "" if after is None else after.text
-        async with self._pool.scoped(namespace) as connection:
+        async with self._pages(namespace) as connection:
             rows = await connection.fetch(
                 _SQL["agings"], namespace, now, list(keys), importance, since, behind, limit
             )
@@ -66,7 +68,7 @@ class PostgresUpkeep:
         self, namespace: str, *, now: datetime, after: Coordinate | None, limit: int
     ) -> Sequence[Standing]:
         behind = "" if after is None else after.text
-        async with self._pool.scoped(namespace) as connection:
+        async with self._pages(namespace) as connection:
             rows = await connection.fetch(_SQL["standings"], namespace, now, behind, limit)
         return [
             Standing(
@@ -78,6 +80,15 @@ class PostgresUpkeep:
             )
             for row in rows
         ]
+
+    @asynccontextmanager
+    async def _pages(self, namespace: str) -> AsyncGenerator[Connection]:
+        async with (
+            self._pool.unscoped() as connection,
+            connection.transaction(isolation="read_committed", readonly=True),
+        ):
+            await connection.execute(_SQL["open_pages"], namespace)
+            yield connection
 
     async def add(self, namespace: str, accesses: Sequence[Access]) -> None:
         async with self._pool.scoped(namespace) as connection:
