@@ -276,12 +276,16 @@ async def test_expiry_hides_a_memory_from_every_read_of_what_is_in_the_same_mome
             listed = await client.get("/v1/acme/memories")
             recalled = await client.post("/v1/acme/recall", json=query)
             words = await client.post("/v1/acme/recall", json=query | {"mode": "keyword"})
+            inside = await client.get("/v1/acme/range", params={"min": "0", "max": "2"})
+            literal = await client.post("/v1/acme/keyword-search", json={"term": "green"})
             patched = await client.patch(ONE, json={"importance": 1})
             return [
                 got.status_code,
                 len(listed.json()["memories"]),
                 len(recalled.json()["hits"]),
                 len(words.json()["hits"]),
+                len(inside.json()["memories"]),
+                len(literal.json()["hits"]),
                 patched.status_code,
             ]
 
@@ -294,8 +298,8 @@ async def test_expiry_hides_a_memory_from_every_read_of_what_is_in_the_same_mome
         first = await client.get(ONE, params={"version": 1})
         await client.post(f"{ONE}:restore", json={"version": 1})
         back = await client.get(ONE)
-    assert before == [200, 1, 1, 1, 200]
-    assert after == [404, 0, 0, 0, 404]
+    assert before == [200, 1, 1, 1, 1, 1, 200]
+    assert after == [404, 0, 0, 0, 0, 0, 404]
     assert admitted.json() == {"deleted": 0}
     assert types(history) == ["created"]
     assert first.status_code == 200

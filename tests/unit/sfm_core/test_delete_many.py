@@ -119,11 +119,12 @@ async def test_what_changed_in_between_is_judged_anew(world: World, store: Watch
     await fill(world, red=3)
     bumped = an_upsert("1,0", payload={"colour": "red"}, importance=9.0)
     turned = an_upsert("1,1", payload={"colour": "blue"})
-    store.before_write = [[bumped, turned]]
+    expired = an_upsert("1,2", payload={"colour": "red"}, expires_at=MAY)
+    store.before_write = [[bumped, turned, expired]]
     done = await a_lifecycle(world).delete_many(NS, by(RED))
-    assert done.deleted == 2
+    assert done.deleted == 1
     assert store.steps == [3, 1]
-    assert await left(world) == {"1,1"}
+    assert await left(world) == {"1,1", "1,2"}
 
 
 async def test_what_keeps_changing_is_a_conflict_in_the_end(world: World, store: Watched) -> None:

@@ -91,7 +91,7 @@ class Lifecycle:
             _check(precondition, memory)
             return await self._patching(memory, patch)
 
-        return await self._written(namespace, plan, receipt, again=precondition is None)
+        return await self._written(namespace, plan, receipt, again=True)
 
     async def history(self, namespace: str, coordinate: Coordinate, query: HistoryQuery) -> History:
         """A page of the versions of the memory there, the newest first, ends included.
@@ -105,9 +105,7 @@ class Lifecycle:
         found = await self._events.history(
             namespace, coordinate, limit=query.limit + 1, before=query.before
         )
-        if not found and not (
-            query.before and await self._records.last_version(namespace, coordinate)
-        ):
+        if not found and not await self._records.last_version(namespace, coordinate):
             raise NotFound("nothing was ever stored there", coordinate=coordinate.text)
         page = found[: query.limit]
         more = len(found) > query.limit
@@ -220,11 +218,14 @@ class Lifecycle:
         )
 
     async def _stored_vector(self, memory: Memory) -> F32 | None:
-        """The vector of this version under the model in use, if there is one."""
+        """The memory's vector under the model in use, if there is one.
+
+        When it is a newer version's by now, the write it is for fails.
+        """
         rows = await self._records.view_rows(
             memory.namespace, [memory.id], model_revision=self._embedder.info.model_revision
         )
-        return next((row.vector for row in rows if row.version == memory.version), None)
+        return next((row.vector for row in rows), None)
 
     async def _written(
         self,
