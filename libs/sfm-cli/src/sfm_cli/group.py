@@ -16,6 +16,7 @@ from sfm_cli.session import Session
 COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
     {
         "serve": ("serve", "Run everything here, in the foreground: REST on 9595."),
+        "model": ("model", "List the models to embed with, or check one."),
         "migrate": ("migrate", "Bring the database's schema up to this version."),
         "settings": ("settings", "Print the effective settings and where each comes from."),
         "store": ("store", "Store a memory at a coordinate."),

@@ -14,11 +14,15 @@ import httpx
 
 from sfm_api.app import create_app
 from sfm_api.limits import Limits
+from sfm_cli.client import Document
 from sfm_cli.inprocess import InProcessTransport
 from sfm_cli.rest import RestClient
+from sfm_core.adapters.embedders import open_embedder
+from sfm_core.adapters.models import checks, failed, known_models
 from sfm_core.adapters.postgres.migrate import migrate
 from sfm_core.errors import Misconfigured
-from sfm_core.factory import IN_MEMORY, open_runtime
+from sfm_core.factory import IN_MEMORY, open_runtime, user_cache
+from sfm_core.model import EmbedderInfo
 from sfm_core.owned import owned_tasks
 from sfm_core.runtime.api_settings import ApiSettings
 from sfm_core.runtime.core_settings import CoreSettings
@@ -89,6 +93,51 @@ async def migrate_embedded(data_dir: Path) -> list[str]:
     """The same for the embedded PostgreSQL of a data directory that the caller holds."""
     async with EmbeddedPostgres.open(data_dir) as server:
         return await migrate(server.dsn)
+
+
+def list_models(settings: StandaloneSettings) -> list[Document]:
+    """The models at hand as JSON-ready objects; `in_use` marks what a server would take.
+
+    Raises:
+        Misconfigured: a model is not what it should be.
+    """
+    core = settings.core
+    cache = _model_cache(settings.data_dir) or user_cache()
+    found = known_models(model_dir=core.model_dir, cache_dir=cache)
+    used = found[-1] if core.embedder == "hash" else found[0]
+    return [_model(one.info, one.path) | {"in_use": one is used} for one in found]
+
+
+async def check_model(settings: StandaloneSettings, folder: Path | None) -> Document:
+    """`{model, checks, ok}` of the model in `folder`, else of the one in use.
+
+    Raises:
+        Misconfigured: it is no model folder.
+    """
+    core = settings.core
+    async with open_embedder(
+        "onnx" if folder is not None else core.embedder,
+        model_dir=folder or core.model_dir,
+        cache_dir=_model_cache(settings.data_dir) or user_cache(),
+    ) as embedder:
+        found = await checks(embedder)
+        return {
+            "model": _model(embedder.info, folder or core.model_dir),
+            "checks": [{"name": one.name, "ok": one.ok, "detail": one.detail} for one in found],
+            "ok": not failed(found),
+        }
+
+
+def _model(info: EmbedderInfo, path: Path | None) -> Document:
+    return {
+        "name": info.name,
+        "model_revision": info.model_revision,
+        "dim": info.dim,
+        "floor": info.floor,
+        "semantic": info.semantic,
+        "licence": info.extra.get("licence"),
+        "path": None if path is None else str(path),
+    }
 
 
 def _model_cache(data_dir: Path) -> Path | None:

@@ -125,7 +125,7 @@ async def open_runtime(
                 open_embedder(
                     settings.embedder,
                     model_dir=settings.model_dir,
-                    cache_dir=model_cache or _user_cache(),
+                    cache_dir=model_cache or user_cache(),
                     telemetry=telemetry,
                 )
             )
@@ -312,7 +312,7 @@ def _view_files(settings: CoreSettings) -> DiskViewFiles | None:
     return None if folder is None else DiskViewFiles(folder)
 
 
-def _user_cache() -> Path:
+def user_cache() -> Path:
     return Path.home() / ".cache" / "somafractalmemory" / "models"
 
 
