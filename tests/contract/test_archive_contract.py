@@ -7,7 +7,9 @@ import pytest
 
 from sfm_core.adapters.inmemory import InMemoryStore
 from sfm_core.adapters.inmemory_archive import InMemoryArchive
+from sfm_core.adapters.inmemory_links import InMemoryLinks
 from sfm_core.adapters.postgres.archive import PostgresArchive
+from sfm_core.adapters.postgres.links import PostgresLinks
 from sfm_core.adapters.postgres.pool import Pool, open_pool
 from sfm_core.adapters.postgres.queries import load_queries
 from sfm_core.adapters.postgres.store import PostgresStore
@@ -24,6 +26,10 @@ class TestInMemoryArchive(ArchiveContract):
         return InMemoryStore()
 
     @pytest.fixture
+    def links(self, store: InMemoryStore) -> InMemoryLinks:
+        return InMemoryLinks(store)
+
+    @pytest.fixture
     def archive(self, store: InMemoryStore) -> InMemoryArchive:
         return InMemoryArchive(store)
 
@@ -38,6 +44,10 @@ class TestPostgresArchive(ArchiveContract):
     @pytest.fixture
     def store(self, pool: Pool) -> PostgresStore:
         return PostgresStore(pool)
+
+    @pytest.fixture
+    def links(self, pool: Pool) -> PostgresLinks:
+        return PostgresLinks(pool)
 
     @pytest.fixture
     def archive(self, pool: Pool) -> PostgresArchive:

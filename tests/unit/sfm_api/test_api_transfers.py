@@ -102,6 +102,9 @@ async def test_each_bad_line_fails_by_itself_with_its_number_and_path() -> None:
         (b'{"sfm":"sample","coordinate":[1],"version":1}', 422, "/importance"),
         (b'{"sfm":"export","format":2,"model_revision":"r"}', 422, "/format"),
         (b'{"sfm":"end","lines":0,"digest":"x"}', 422, "/sfm"),
+        (b'{"sfm":"link","from":[1],"to":[1]}', 422, "/to"),
+        (b'{"sfm":"link","from":[1],"weight":0}', 422, "/weight"),
+        (b'{"sfm":"link","from":[1],"to":[77]}', 404, None),
         (b"\xff\xfe", 400, ""),
         (b'{"coordinate":[1],"payload":{"a":"' + b"x" * (2 << 20) + b'"}}', 413, ""),
     ]  # fmt: skip
@@ -115,7 +118,8 @@ async def test_each_bad_line_fails_by_itself_with_its_number_and_path() -> None:
             zip(bad, results[1:-1], strict=True), start=3
         ):
             assert (result["line"], result["status"]) == (number, status), line[:80]
-            assert path in [fault["path"] for fault in result["error"]["errors"]], (line, result)
+            faults = result["error"].get("errors", [{"path": None}])
+            assert path in [fault["path"] for fault in faults], (line, result)
         assert (summary["failed"], summary["created"], summary["complete"]) == (len(bad), 1, False)
         assert (await client.get("/v1/a/stats")).json()["total"] == 1
 
@@ -212,3 +216,27 @@ async def test_what_is_asked_wrongly_is_refused_before_anything_is_read() -> Non
         answer = await post("/v1/a/import", content=b"", headers=NDJSON | nobody)
         assert answer.status_code == 401
         assert (await client.head("/v1/a/export")).status_code == 200
+
+
+async def test_links_follow_the_newer_too_and_replace_the_file() -> None:
+    put = {"from": [1], "to": [2]}
+    async with running() as client:
+        for place in ("1", "2"):
+            await client.put(f"/v1/a/memories/{place}", json={"payload": {}})
+        await client.put("/v1/a/links", json=put | {"weight": 2})
+        file = (await client.get("/v1/a/export")).content
+        link = lines(await client.get("/v1/a/export"))[-2]
+        assert (link["sfm"], link["from"], link["to"], link["weight"]) == ("link", [1], [2], 2.0)
+        await client.put("/v1/a/links", json=put | {"weight": 3})
+        for mode, outcomes in (
+            ("merge", ["kept"]),
+            ("replace", ["updated"]),
+            ("replace", ["unchanged"]),
+            ("merge", ["unchanged"]),
+        ):
+            answer = await client.post(f"/v1/a/import?mode={mode}", content=file, headers=NDJSON)
+            results = valid(lines(answer), "ImportResult")
+            assert [r["outcome"] for r in results[:-1] if "from" in r] == outcomes, mode
+        await client.delete("/v1/a/links", params={"from": "1", "to": "2"})
+        answer = await client.post("/v1/a/import", content=file, headers=NDJSON)
+        assert lines(answer)[-2]["outcome"] == "kept", "it was ended after the export"

@@ -68,7 +68,7 @@ def test_an_export_goes_to_stdout_as_it_is_and_its_sum_to_stderr() -> None:
     client = FakeClient({"stream": [HEAD, END]})
     done = run_soma("export", "--history", "--vectors", client=client)
     assert documents(done.stdout) == [HEAD, END]
-    assert done.stderr == "exported 2 memories, 1 samples\n"
+    assert done.stderr == "exported 2 memories\n"
     asked = ("stream", "GET", "/export", {"history": "true", "vectors": "true"}, b"", "")
     assert client.asked == [asked]
 

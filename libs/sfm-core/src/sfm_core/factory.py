@@ -214,6 +214,7 @@ async def open_runtime(
                     archive=stores.archive,
                     embedder=embedder,
                     commits=commits,
+                    links=stores.links,
                     applied=recall.views,
                     jobs=jobs,
                 )

@@ -12,8 +12,9 @@ from sfm_core import decode
 from sfm_core.assembled import Runtime
 from sfm_core.coordinates import Coordinate
 from sfm_core.errors import NotFound
+from sfm_core.model import LinkKey, PutLink
 from tests.unit.sfm_api.twin_runtime import twin_runtime
-from tests.unit.sfm_core.transfer.transfers import answers, body, exported, imported
+from tests.unit.sfm_core.transfer.transfers import answers, exported, imported, memories_of
 
 WORDS = ("tea", "green", "morning", "Ada", "Grüße", "早上喝茶", "said", "walk", "")
 SCALARS = (
@@ -55,7 +56,9 @@ PLACES = st.sampled_from(["1", "2", "3", "1.5,-2", "0", "1e-7,5", "-4", "1234567
 STEPS = st.lists(
     st.tuples(st.just("store"), PLACES, MEMORIES)
     | st.tuples(st.just("delete"), PLACES, st.none())
-    | st.tuples(st.just("remember"), st.none(), MEMORIES),
+    | st.tuples(st.just("remember"), st.none(), MEMORIES)
+    | st.tuples(st.just("link"), PLACES, st.tuples(PLACES, st.sampled_from([0.5, 2.0])))
+    | st.tuples(st.just("unlink"), PLACES, st.tuples(PLACES, st.none())),
     max_size=25,
 )
 
@@ -63,8 +66,10 @@ STEPS = st.lists(
 async def lived(runtime: Runtime, namespace: str, steps: list[tuple[str, Any, Any]]) -> None:
     """What the steps leave behind."""
     for step, place, memory in steps:
-        draft = None if memory is None else decode.memory_draft(memory)
-        if step == "store":
+        draft = decode.memory_draft(memory) if isinstance(memory, dict) else None
+        if step in ("link", "unlink"):
+            await linked(runtime, namespace, place, *memory)
+        elif step == "store":
             assert draft is not None
             await runtime.remember.store(namespace, Coordinate.parse(place), draft)
         elif step == "remember":
@@ -73,6 +78,25 @@ async def lived(runtime: Runtime, namespace: str, steps: list[tuple[str, Any, An
         else:
             with suppress(NotFound):
                 await runtime.remember.delete(namespace, Coordinate.parse(place))
+
+
+async def linked(
+    runtime: Runtime, namespace: str, origin: str, target: str, weight: float | None
+) -> None:
+    key = LinkKey(origin=Coordinate.parse(origin), target=Coordinate.parse(target), type="t")
+    with suppress(NotFound):
+        if origin != target and weight is not None:
+            await runtime.graph.link(namespace, PutLink(key=key, weight=weight))
+        elif origin != target:
+            await runtime.graph.unlink(namespace, key)
+
+
+async def links(runtime: Runtime, namespace: str) -> list[tuple[LinkKey, float]]:
+    """All that there are now."""
+    archive = runtime.imports.landing.archive
+    cut = await archive.cut(namespace)
+    pages = archive.links(namespace, cut)
+    return [(link.key, link.weight) async for page in pages for link in page]
 
 
 @settings(max_examples=40, deadline=None)
@@ -88,13 +112,14 @@ def test_what_was_exported_and_imported_answers_the_same(
             assert summary["complete"] is True
             assert [r for r in results if r["status"] >= 300] == []
             assert await answers(other, "a") == await answers(one, "a")
+            assert await links(other, "a") == await links(one, "a")
             again = await exported(other, "a", history=history, vectors=vectors)
-            assert body(again) == body(file)
+            assert memories_of(again) == memories_of(file)
             *_, second = await imported(other, "a", file)
             assert second["created"] == second["updated"] == second["deleted"] == 0
             assert second["kept"] == second["failed"] == 0
             unchanged = await exported(other, "a", history=history, vectors=vectors)
-            assert body(unchanged) == body(file)
+            assert memories_of(unchanged) == memories_of(file)
 
     anyio.run(check)
 

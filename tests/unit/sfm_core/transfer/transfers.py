@@ -1,6 +1,7 @@
 """Exports and imports over twins, and what is compared of two namespaces."""
 
 from collections.abc import AsyncIterator, Iterable, Sequence
+from itertools import groupby
 from typing import Any
 
 import orjson
@@ -61,6 +62,15 @@ def lines(file: bytes) -> list[dict[str, Any]]:
 def body(file: bytes) -> list[dict[str, Any]]:
     """Without header and end, which name positions and times."""
     return lines(file)[1:-1]
+
+
+def memories_of(file: bytes) -> list[dict[str, Any]]:
+    """Links have the time at which they were made here; memories that ended one behind the other
+    do so in any order.
+    """
+    found = [line | {"updated_at": ""} if line["sfm"] == "link" else line for line in body(file)]
+    runs = groupby(found, key=lambda line: "payload" not in line and line["sfm"] == "version")
+    return [one for ends, run in runs for one in (sorted(run, key=str) if ends else run)]
 
 
 def ndjson(documents: Sequence[object]) -> bytes:

@@ -91,6 +91,6 @@ def _to_stdout(piece: bytes) -> None:
 
 
 def _counted(end: Document) -> str:
-    names = ("memories", "versions", "links", "samples")
+    names = ("memories", "versions", "links")
     parts = [f"{end[name]} {name}" for name in names if end.get(name)]
     return ", ".join(parts) or "nothing"

@@ -10,7 +10,18 @@ from sfm_core.adapters.inmemory import InMemoryStore
 from sfm_core.adapters.inmemory_rows import Row
 from sfm_core.coordinates import Coordinate
 from sfm_core.importance import RESERVOIR
-from sfm_core.model import Archived, CarriedSample, Cut, Event, EventType, Occupant, Sample
+from sfm_core.model import (
+    Archived,
+    CarriedSample,
+    Cut,
+    Event,
+    EventType,
+    Link,
+    LinkKey,
+    LinkOccupant,
+    Occupant,
+    Sample,
+)
 
 _PAGE: Final = 100
 _ABOUT_LINKS: Final = frozenset({EventType.LINKED, EventType.UNLINKED})
@@ -55,6 +66,27 @@ class InMemoryArchive:
         for start in range(0, len(found), _PAGE):
             await anyio.lowlevel.checkpoint()
             yield found[start : start + _PAGE]
+
+    async def links(self, namespace: str, cut: Cut) -> AsyncIterator[Sequence[Link]]:
+        await anyio.lowlevel.checkpoint()
+        events = [e for e in self._store.log(namespace) if e.position <= cut.position]
+        last = {event.link.key: event for event in events if event.link is not None}
+        there = [event for event in last.values() if event.type is EventType.LINKED]
+        ordered = sorted(there, key=lambda event: event.position)
+        if ordered:
+            yield [event.link for event in ordered if event.link is not None]
+
+    async def links_standing(
+        self, namespace: str, keys: Collection[LinkKey]
+    ) -> Mapping[LinkKey, LinkOccupant]:
+        await anyio.lowlevel.checkpoint()
+        found: dict[LinkKey, LinkOccupant] = {}
+        for event in self._store.log(namespace):
+            if event.link is not None and event.link.key in keys:
+                ended = event.type is EventType.UNLINKED
+                weight = None if ended else event.link.weight
+                found[event.link.key] = LinkOccupant(weight=weight, updated_at=event.at)
+        return found
 
     async def generation(self, namespace: str) -> int:
         await anyio.lowlevel.checkpoint()

@@ -10,11 +10,13 @@ import numpy as np
 
 from sfm_core.coordinates import Coordinate
 from sfm_core.decode.fields import Faults, Fields, fields
+from sfm_core.decode.links import link
 from sfm_core.decode.memories import coordinate_list, memory_with_coordinate
 from sfm_core.errors import Fault, InvalidInput
 from sfm_core.jsontext import ONE, Limits
 from sfm_core.model import (
     F32,
+    CarriedLink,
     CarriedSample,
     CarriedVersion,
     EventType,
@@ -25,6 +27,7 @@ from sfm_core.model import (
     Json,
     JsonObject,
     MemoryDraft,
+    PutLink,
     TransferLine,
 )
 
@@ -36,6 +39,7 @@ and numbers that may be longer when written out."""
 MAX_VERSION: Final = 10**18 - 1
 _MAX_COUNT: Final = 2**62
 _NOT_OF_VERSIONS: Final = frozenset({EventType.LINKED, EventType.UNLINKED, EventType.ERASED})
+_AROUND_LINK: Final = frozenset({"sfm", "updated_at"})
 _ENVELOPE: Final = frozenset(
     {"sfm", "version", "event", "created_at", "updated_at", "latest", "vector"}
 )
@@ -48,6 +52,7 @@ class LineKind(StrEnum):
     MEMORY = "memory"
     VERSION = "version"
     SAMPLE = "sample"
+    LINK = "link"
     END = "end"
 
 
@@ -96,6 +101,8 @@ def transfer_line(raw: Json) -> TransferLine:
     kind = given.choice("sfm", LineKind, LineKind.MEMORY)
     if faults.found or kind is None:
         raise faults.error()
+    if kind is LineKind.LINK:
+        return _link(raw)
     if kind not in _READERS:
         return _version(raw, kind)
     line = _READERS[kind](given)
@@ -143,6 +150,21 @@ _READERS: Final = {
     LineKind.END: _end,
     LineKind.SAMPLE: _sample,
 }
+
+
+def _link(raw: JsonObject) -> CarriedLink:
+    faults = Faults()
+    around = Fields({name: raw[name] for name in raw if name in _AROUND_LINK}, "", faults)
+    around.raw("sfm")
+    updated_at = around.instant("updated_at")
+    put: PutLink | None = None
+    try:
+        put = link({name: raw[name] for name in raw if name not in _AROUND_LINK})
+    except InvalidInput as error:
+        faults.extend(error.faults)
+    if faults.found or put is None:
+        raise faults.error()
+    return CarriedLink(key=put.key, weight=put.weight, updated_at=updated_at)
 
 
 def _version(raw: JsonObject, kind: LineKind) -> CarriedVersion:

@@ -47,6 +47,7 @@ from sfm_core.model.recalls import (
 )
 from sfm_core.model.transfers import (
     Archived,
+    CarriedLink,
     CarriedSample,
     CarriedVersion,
     Cut,
@@ -54,6 +55,7 @@ from sfm_core.model.transfers import (
     ExportHeader,
     ExportQuery,
     ImportMode,
+    LinkOccupant,
     Occupant,
     TransferLine,
 )
@@ -101,6 +103,7 @@ __all__ = [
     "BatchStored",
     "Box",
     "Budget",
+    "CarriedLink",
     "CarriedSample",
     "CarriedVersion",
     "Changes",
@@ -133,6 +136,7 @@ __all__ = [
     "Link",
     "LinkChange",
     "LinkKey",
+    "LinkOccupant",
     "LinkRow",
     "Linked",
     "LinksApplied",

@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from sfm_core.coordinates import Coordinate
+from sfm_core.model.links import LinkKey
 from sfm_core.model.memories import Memory, MemoryDraft
 from sfm_core.model.values import F32
 from sfm_core.model.writes import EventType
@@ -112,4 +113,23 @@ class CarriedSample:
     importance: float
 
 
-type TransferLine = ExportHeader | ExportEnd | CarriedVersion | CarriedSample
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CarriedLink:
+    """A link between two memories."""
+
+    key: LinkKey
+    weight: float
+    updated_at: datetime | None = None
+    """None: not said, then it counts as said now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkOccupant:
+    """What is stored of a link."""
+
+    weight: float | None
+    """None: it ended."""
+    updated_at: datetime
+
+
+type TransferLine = ExportHeader | ExportEnd | CarriedVersion | CarriedSample | CarriedLink

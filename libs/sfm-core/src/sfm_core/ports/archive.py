@@ -4,7 +4,16 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Protocol
 
 from sfm_core.coordinates import Coordinate
-from sfm_core.model import Archived, CarriedSample, Cut, Occupant, Sample
+from sfm_core.model import (
+    Archived,
+    CarriedSample,
+    Cut,
+    Link,
+    LinkKey,
+    LinkOccupant,
+    Occupant,
+    Sample,
+)
 
 
 class Archive(Protocol):
@@ -31,6 +40,16 @@ class Archive(Protocol):
         Vectors of `model_revision` (None: none) as far as they are stored still: a memory that
         was changed since the cut comes without one. No transaction stays open between pages.
         """
+        ...
+
+    def links(self, namespace: str, cut: Cut) -> AsyncIterator[Sequence[Link]]:
+        """The links that there were at the cut, by position, in pages."""
+        ...
+
+    async def links_standing(
+        self, namespace: str, keys: Collection[LinkKey]
+    ) -> Mapping[LinkKey, LinkOccupant]:
+        """What is stored of these links, ended ones too; one that never was has no entry."""
         ...
 
     async def generation(self, namespace: str) -> int:

@@ -1,6 +1,6 @@
 """What every Archive does; each implementation's tests inherit this.
 
-A subclass gives the fixtures `store`, where memories are written, and `archive`, over the same.
+A subclass gives the fixtures `store`, `links` and `archive`, over the same.
 """
 
 from typing import Protocol
@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from sfm_core.importance import RESERVOIR
-from sfm_core.model import Archived, CarriedSample, Cut, Delete, EventType
-from sfm_core.ports import Archive, ChangeFeed, RecordStore
+from sfm_core.model import Archived, CarriedSample, Cut, Delete, EventType, LinkKey, PutLink, Unlink
+from sfm_core.ports import Archive, ChangeFeed, LinkStore, RecordStore
 from sfm_core.testing.contracts_store import namespace
 from sfm_core.testing.writes import REVISION, a_vector, an_upsert, at, written
 
@@ -198,6 +198,41 @@ class ArchiveContract:
         assert (found[at("1")].memory, found[at("1")].version) == (live, 1)
         dead = found[at("2")]
         assert (dead.memory, dead.version, dead.updated_at) == (None, 2, gone.at)
+
+    async def test_links_are_those_of_the_cut(
+        self, store: Store, links: LinkStore, archive: Archive, namespace: str
+    ) -> None:
+        await store.apply(namespace, [an_upsert(c) for c in ("1", "2", "3")])
+        keys = [LinkKey(origin=at("1"), target=at(c), type="t") for c in ("2", "3")]
+        await links.apply(namespace, [PutLink(key=key, weight=0.5) for key in keys])
+        cut = await archive.cut(namespace)
+        await links.apply(namespace, [PutLink(key=keys[0], weight=0.75), Unlink(key=keys[1])])
+        then = [link async for page in archive.links(namespace, cut) for link in page]
+        assert [(link.key, link.weight) for link in then] == [(key, 0.5) for key in keys]
+        now = await archive.cut(namespace)
+        found = [link async for page in archive.links(namespace, now) for link in page]
+        assert [(link.key, link.weight) for link in found] == [(keys[0], 0.75)]
+        rows = await scanned(archive, namespace, now, history=True)
+        assert len([row for row in rows if row.memory is not None]) == 3 == len(rows)
+        standing = await archive.links_standing(
+            namespace, [*keys, LinkKey(origin=at("2"), target=at("1"))]
+        )
+        assert {key: held.weight for key, held in standing.items()} == {
+            keys[0]: 0.75,
+            keys[1]: None,
+        }
+        assert standing[keys[0]].updated_at == found[0].updated_at
+
+    async def test_a_link_goes_with_its_end(
+        self, store: Store, links: LinkStore, archive: Archive, namespace: str
+    ) -> None:
+        await store.apply(namespace, [an_upsert("1"), an_upsert("2")])
+        key = LinkKey(origin=at("1"), target=at("2"))
+        await links.apply(namespace, [PutLink(key=key)])
+        await store.apply(namespace, [Delete(coordinate=at("2"))])
+        cut = await archive.cut(namespace)
+        assert [page async for page in archive.links(namespace, cut)] == []
+        assert (await archive.links_standing(namespace, [key]))[key].weight is None
 
     @pytest.mark.parametrize("history", [False, True])
     async def test_another_namespace_is_another_world(

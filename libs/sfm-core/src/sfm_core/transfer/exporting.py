@@ -11,7 +11,7 @@ import numpy as np
 from sfm_core import encode, jsontext
 from sfm_core.decode.transfers import FORMAT, LineKind
 from sfm_core.errors import Conflict
-from sfm_core.model import F32, Archived, Cut, EmbedderInfo
+from sfm_core.model import F32, Archived, Cut, EmbedderInfo, Link
 from sfm_core.offload import off_loop
 from sfm_core.ports import Archive, Clock, Embedder
 from sfm_core.transfer.seal import Seal
@@ -35,7 +35,7 @@ class Exports:
     async def lines(
         self, namespace: str, *, history: bool = False, vectors: bool = False
     ) -> AsyncGenerator[bytes]:
-        """NDJSON in pieces of whole lines: a header, what there is by position, an end.
+        """NDJSON in pieces of whole lines: a header, what there is by position, links, an end.
 
         With `history` every version of every memory, deleted ones too; with `vectors` those of
         the embedder in use. An export that fails has no end line.
@@ -53,6 +53,8 @@ class Exports:
         pages = self._archive.scan(namespace, cut, history=history, model_revision=revision)
         async for page in pages:
             yield await off_loop(partial(written.page, page, history), when=len(page) > 1)
+        async for links in self._archive.links(namespace, cut):
+            yield written.links(links)
         if await self._archive.generation(namespace) != cut.generation:
             raise Conflict("the namespace was erased while it was exported")
         yield written.end()
@@ -64,7 +66,7 @@ class _Written:
 
     def __init__(self) -> None:
         self._seal = Seal()
-        self._counts = {"memories": 0, "versions": 0, "samples": 0}
+        self._counts = {"memories": 0, "versions": 0, "samples": 0, "links": 0}
 
     def page(self, page: Sequence[Archived], history: bool) -> bytes:
         documents = []
@@ -73,6 +75,11 @@ class _Written:
             self._counts[kind] += 1
             documents.append(document)
         return self.lines(documents)
+
+    def links(self, links: Sequence[Link]) -> bytes:
+        """Behind the memories: both ends must be there."""
+        self._counts["links"] += len(links)
+        return self.lines([_link(link) for link in links])
 
     def lines(self, documents: Sequence[Mapping[str, object]]) -> bytes:
         lines = [jsontext.dumps(document) for document in documents]
@@ -122,6 +129,17 @@ def _line(one: Archived, *, history: bool) -> tuple[str, encode.Document]:
     if one.vector is not None:
         document["vector"] = _base64(one.vector)
     return "versions" if history else "memories", document
+
+
+def _link(link: Link) -> encode.Document:
+    return {
+        "sfm": LineKind.LINK,
+        "from": link.key.origin.numbers(),
+        "to": link.key.target.numbers(),
+        "type": link.key.type,
+        "weight": link.weight,
+        "updated_at": encode.instant(link.updated_at),
+    }
 
 
 def _base64(vector: F32) -> str:

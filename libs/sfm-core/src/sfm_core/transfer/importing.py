@@ -35,7 +35,7 @@ class Imports:
     """
 
     def __init__(self, *, landing: Landing) -> None:
-        self._landing = landing
+        self.landing = landing
 
     async def results(
         self,
@@ -55,7 +55,7 @@ class Imports:
         was read before is written then or is not, as whole lines.
         """
         reader, tally = Reader(), Tally()
-        writer = Writer(self._landing, namespace, mode)
+        writer = Writer(self.landing, namespace, mode)
         error: SfmError | None = None
         try:
             async with aclosing(_blocks(source, max_line_bytes)) as blocks:

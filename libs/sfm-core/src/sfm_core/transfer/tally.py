@@ -8,6 +8,7 @@ from typing import Final, final
 from sfm_core import encode
 from sfm_core.coordinates import Coordinate
 from sfm_core.errors import SfmError
+from sfm_core.model import LinkKey
 from sfm_core.runtime.wire import WIRE, problem
 from sfm_core.transfer.verdicts import Outcome
 
@@ -20,7 +21,10 @@ class Done:
 
     outcome: Outcome
     coordinate: Coordinate
+    """Of a link: its origin."""
     version: int
+    """0: of what never was, and of a link."""
+    link: LinkKey | None = None
     position: int | None = None
     """Of the event it made; None when it made none."""
 
@@ -72,12 +76,18 @@ class Tally:
             "line": number,
             "status": 201 if result.outcome is Outcome.CREATED else 200,
             "outcome": result.outcome.value,
-            "coordinate": result.coordinate.numbers(),
-            "version": result.version,
         }
+        if result.link is None:
+            document |= {"coordinate": result.coordinate.numbers(), "version": result.version}
+        else:
+            document |= _link(result.link)
         if result.position is not None:
             document["position"] = result.position
         return document
+
+
+def _link(key: LinkKey) -> encode.Document:
+    return {"from": key.origin.numbers(), "to": key.target.numbers(), "type": key.type}
 
 
 def _problem(error: SfmError, request_id: str) -> encode.Document:

@@ -7,11 +7,13 @@ from enum import StrEnum
 from sfm_core import jsontext
 from sfm_core.model import (
     F32,
+    CarriedLink,
     CarriedVersion,
     Delete,
     EventType,
     ImportMode,
     JsonObject,
+    LinkOccupant,
     MemoryDraft,
     Occupant,
     Precondition,
@@ -78,6 +80,16 @@ def _say_the_same(one: MemoryDraft, other: MemoryDraft) -> bool:
     return replace(one, payload=plain) == replace(other, payload=plain) and (
         jsontext.dumps(one.payload) == jsontext.dumps(other.payload)
     )
+
+
+def idle_link(line: CarriedLink, standing: LinkOccupant | None, mode: ImportMode) -> Outcome | None:
+    """As `idle`, of a link; the same weight is the same link."""
+    if standing is None:
+        return None
+    if standing.weight == line.weight:
+        return Outcome.UNCHANGED
+    newer = line.updated_at is None or line.updated_at > standing.updated_at
+    return None if newer or mode is ImportMode.REPLACE else Outcome.KEPT
 
 
 def searched(line: CarriedVersion) -> str:

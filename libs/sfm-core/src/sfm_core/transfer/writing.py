@@ -11,22 +11,27 @@ from sfm_core.coordinates import Coordinate
 from sfm_core.errors import Conflict, InvalidInput, PreconditionFailed, SfmError
 from sfm_core.model import (
     F32,
+    CarriedLink,
     CarriedVersion,
     Delete,
     ImportMode,
+    LinkKey,
+    LinkOccupant,
+    LinksApplied,
     Occupant,
+    PutLink,
     Sample,
     Upsert,
     Written,
 )
 from sfm_core.offload import off_loop
-from sfm_core.ports import Applier, Archive, Embedder, Jobs
+from sfm_core.ports import Applier, Archive, Embedder, Jobs, LinkStore
 from sfm_core.remember import Commits
 from sfm_core.slab.vectors import UNIT_TOLERANCE
 from sfm_core.transfer.batches import Batch
 from sfm_core.transfer.reading import Read
 from sfm_core.transfer.tally import Done, Result
-from sfm_core.transfer.verdicts import idle, outcome_of, searched, write_of
+from sfm_core.transfer.verdicts import Outcome, idle, idle_link, outcome_of, searched, write_of
 
 _ATTEMPTS: Final = 6
 
@@ -40,6 +45,7 @@ class Landing:
     archive: Archive
     embedder: Embedder
     commits: Commits
+    links: LinkStore
     applied: Applier
     jobs: Jobs
 
@@ -70,6 +76,8 @@ class Writer:
         results: list[Result] = [(number, error) for number, error in batch.refused]
         if batch.versions:
             results += await self._write(batch.versions)
+        if batch.links:
+            results += await self._link(batch.links)
         return sorted(results, key=lambda result: result[0])
 
     async def _check_generation(self) -> None:
@@ -90,6 +98,32 @@ class Writer:
                 await self._landing.applied.apply(self._namespace, (), kept)
 
         await self._landing.jobs.run(job)
+
+    async def _link(self, lines: Sequence[tuple[Read, CarriedLink]]) -> list[Result]:
+        """Of links that somebody else changes at just this time, the last one to write wins."""
+        keys = {line.key for _, line in lines}
+        standing = await self._landing.archive.links_standing(self._namespace, keys)
+        decided = [
+            (read.number, line, idle_link(line, standing.get(line.key), self._mode))
+            for read, line in lines
+        ]
+        results: list[Result] = [
+            (number, _link_done(line.key, outcome)) for number, line, outcome in decided if outcome
+        ]
+        puts = [(number, line) for number, line, outcome in decided if outcome is None]
+        if puts:
+            changes = [PutLink(key=line.key, weight=line.weight) for _, line in puts]
+            applied = await self._landing.jobs.run(partial(self._put_links, changes))
+            for (number, line), outcome in zip(puts, applied.outcomes, strict=True):
+                there = standing.get(line.key)
+                results.append((number, _linked(line.key, there, outcome)))
+        return results
+
+    async def _put_links(self, changes: Sequence[PutLink]) -> LinksApplied:
+        applied = await self._landing.links.apply(self._namespace, changes)
+        if applied.rows:
+            await self._landing.applied.apply(self._namespace, (), (), applied.rows)
+        return applied
 
     async def _write(self, lines: Sequence[Line]) -> list[Result]:
         """Look, decide, write; again for those that somebody else changed in between."""
@@ -178,6 +212,20 @@ def _usable(read: Read, line: CarriedVersion, model_revision: str, dim: int) -> 
         return None
     square = float(np.vdot(vector, vector))
     return vector if abs(square - 1.0) <= UNIT_TOLERANCE else None
+
+
+def _linked(
+    key: LinkKey, standing: LinkOccupant | None, outcome: Written | SfmError
+) -> Done | SfmError:
+    if isinstance(outcome, SfmError):
+        return outcome
+    is_new = standing is None or standing.weight is None
+    word = Outcome.CREATED if is_new else Outcome.UPDATED
+    return _link_done(key, word, outcome.position if outcome.changed else None)
+
+
+def _link_done(key: LinkKey, outcome: Outcome, position: int | None = None) -> Done:
+    return Done(outcome=outcome, coordinate=key.origin, version=0, link=key, position=position)
 
 
 def _result(line: CarriedVersion, outcome: Written | SfmError) -> Done | SfmError:

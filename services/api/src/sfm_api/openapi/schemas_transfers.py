@@ -24,7 +24,9 @@ SCHEMAS: Final[dict[str, Schema]] = {
     "ExportLine": {
         **record(
             {
-                "sfm": text(enum=["export", "memory", "version", "sample", "end", "failed"]),
+                "sfm": text(
+                    enum=["export", "memory", "version", "sample", "link", "end", "failed"]
+                ),
                 "format": integer(1),
                 "namespace": text(),
                 "position": integer(),
@@ -39,6 +41,10 @@ SCHEMAS: Final[dict[str, Schema]] = {
                 "latest": FLAG,
                 "created_at": TIME,
                 "updated_at": TIME,
+                "from": COORDINATE,
+                "to": COORDINATE,
+                "type": text(),
+                "weight": number(),
                 "payload": OBJECT,
                 "kind": KIND,
                 "text": text(),
@@ -62,7 +68,8 @@ SCHEMAS: Final[dict[str, Schema]] = {
         ),
         "description": "One line, by what it says under `sfm`. `export`: header; `memory`: a "
         "memory; `version`: one version of one, or its end; `sample`: an importance that still "
-        "counts, of a version that is not there; `end`: counts, a digest. Without `sfm`: a memory.",
+        "counts, of a version that is not there; `link`: a link; `end`: counts, a digest. "
+        "Without `sfm`: a memory.",
     },
     "ImportResult": {
         **record(
@@ -72,6 +79,9 @@ SCHEMAS: Final[dict[str, Schema]] = {
                 "outcome": text(enum=list(Outcome)),
                 "coordinate": COORDINATE,
                 "version": integer(0),
+                "from": COORDINATE,
+                "to": COORDINATE,
+                "type": text(),
                 "position": integer(),
                 "error": ref("Problem"),
                 "sfm": text(enum=["imported"]),

@@ -3,14 +3,23 @@
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Any, Final
 
-from sfm_core.adapters.postgres.events import event_of
+from sfm_core.adapters.postgres.events import event_of, events_of
 from sfm_core.adapters.postgres.pool import Pool
 from sfm_core.adapters.postgres.queries import load_queries
 from sfm_core.adapters.postgres.rows import memory_of, vector_of
 from sfm_core.adapters.postgres.writes import Connection, enter
 from sfm_core.coordinates import Coordinate, memory_id
 from sfm_core.importance import RESERVOIR
-from sfm_core.model import Archived, CarriedSample, Cut, Occupant, Sample
+from sfm_core.model import (
+    Archived,
+    CarriedSample,
+    Cut,
+    Link,
+    LinkKey,
+    LinkOccupant,
+    Occupant,
+    Sample,
+)
 from sfm_core.offload import off_loop
 
 _SQL: Final = load_queries("archive")
@@ -53,6 +62,39 @@ class PostgresArchive:
             if not page:
                 return
             behind = upto
+
+    async def links(self, namespace: str, cut: Cut) -> AsyncIterator[Sequence[Link]]:
+        behind = 0
+        while True:
+            async with self._pool.scoped(namespace) as connection:
+                rows = await connection.fetch(
+                    _SQL["scan_links"], namespace, behind, cut.position, _PAGE
+                )
+            if rows:
+                events = await events_of(rows)
+                yield [event.link for event in events if event.link is not None]
+                behind = events[-1].position
+            if len(rows) < _PAGE:
+                return
+
+    async def links_standing(
+        self, namespace: str, keys: Collection[LinkKey]
+    ) -> Mapping[LinkKey, LinkOccupant]:
+        asked = list(keys)
+        async with self._pool.scoped(namespace) as connection:
+            rows = await connection.fetch(
+                _SQL["links_standing"],
+                namespace,
+                [memory_id(namespace, key.origin) for key in asked],
+                [memory_id(namespace, key.target) for key in asked],
+                [key.type for key in asked],
+            )
+        return {
+            asked[row["n"] - 1]: LinkOccupant(
+                weight=None if row["deleted"] else row["weight"], updated_at=row["updated_at"]
+            )
+            for row in rows
+        }
 
     async def generation(self, namespace: str) -> int:
         async with self._pool.unscoped() as connection:

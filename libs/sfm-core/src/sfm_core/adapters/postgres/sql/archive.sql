@@ -107,6 +107,26 @@ WHERE w.bare OR w.version <> (
 )
 ORDER BY w.seq;
 
+-- scan_links --
+-- Behind $2, the events up to $3 that made the links there were at $3; at most $4.
+SELECT e.namespace, e.seq, e.event_id, e.memory_id, e.coord, e.type, e.version, e.at, e.body
+FROM memory_events AS e
+WHERE e.namespace = $1 AND e.seq > $2 AND e.seq <= $3 AND e.type = 'linked'
+    AND e.version = (
+        SELECT l.version FROM memory_events AS l
+        WHERE l.namespace = $1 AND l.memory_id = e.memory_id AND l.seq <= $3
+        ORDER BY l.version DESC LIMIT 1
+    )
+ORDER BY e.seq
+LIMIT $4;
+
+-- links_standing --
+-- What is stored of links, by their place in the question.
+SELECT k.n, l.weight, l.updated_at, l.deleted_at IS NOT NULL AS deleted
+FROM unnest($2::uuid[], $3::uuid[], $4::text[]) WITH ORDINALITY AS k (from_id, to_id, type, n)
+JOIN links AS l
+    ON l.namespace = $1 AND l.from_id = k.from_id AND l.to_id = k.to_id AND l.type = k.type;
+
 -- standing --
 -- Memories and tombstones by coordinate.
 SELECT namespace, coord, id, version, position, kind, payload, text, text_given, importance, tags,
