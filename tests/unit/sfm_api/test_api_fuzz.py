@@ -15,7 +15,8 @@ QUICK = settings(
 KEYS = st.sampled_from(
     ["payload", "kind", "text", "importance", "tags", "session", "occurred_at", "coordinate",
      "items", "queries", "query", "top_k", "mode", "filter", "box", "weights", "min", "max",
-     "include", "explain", "$and", "$or", "$not", "$in", "$gt", "@tags", "x"]
+     "include", "explain", "version", "pinned", "expires_at", "coordinates", "all",
+     "$and", "$or", "$not", "$in", "$gt", "@tags", "x"]
 )  # fmt: skip
 LEAVES = (
     st.none()
@@ -52,6 +53,23 @@ async def test_any_object_as_a_body(call: tuple[str, str], value: dict[str, obje
     content = json.dumps(value).encode()
     async with running() as client:
         well_answered(await client.request(*call, content=content, headers=JSON))
+
+
+@QUICK
+@given(patches=st.lists(st.dictionaries(KEYS, VALUES, max_size=4), min_size=1, max_size=3))
+async def test_any_object_as_a_patch_of_a_payload(patches: list[dict[str, object]]) -> None:
+    async with running() as client:
+        await client.put("/v1/acme/memories/1", json={"payload": {"x": {"text": "tea"}}})
+        versions = 1
+        for patch in patches:
+            content = json.dumps({"payload": patch}).encode()
+            answer = await client.patch("/v1/acme/memories/1", content=content, headers=JSON)
+            well_answered(answer)
+            versions = answer.json().get("version", versions)
+        answer = await client.post("/v1/acme/memories/1:restore", json={"version": versions})
+        assert answer.status_code == 200
+        history = (await client.get("/v1/acme/memories/1/history")).json()["versions"]
+        assert history[0]["payload"] == history[1]["payload"]
 
 
 @QUICK
