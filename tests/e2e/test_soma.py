@@ -91,6 +91,10 @@ READS = (
     ],
     ["recall", "tea", "--mode", "keyword", "-k", "1", "--json"],
     ["get", "9", "--json"],
+    ["get", "3", "--version", "1", "--json"],
+    ["history", "3", "--limit", "3"],
+    ["restore", "3", "3", "--json"],
+    ["delete-many", "--filter", "{}", "--json"],
     ["get", "1,x", "--json"],
     ["recall", "tea", "-k", "201", "--json"],
     ["list", "--limit", "0", "--json"],
@@ -110,9 +114,12 @@ def test_local_and_remote_give_the_same_output_byte_for_byte(tmp_path: Path) -> 
         ("remember", '{"said": "The kettle is broken"}', "--kind", "semantic", "--json"),
         ("store", "-1,2.5", "no", "--if-absent", "--json"),
         ("store", "3", "x", "--idempotency-key", "k", "--json"),
+        ("patch", "3", '{"text": "y"}', "--pinned", "--idempotency-key", "p", "--json"),
+        ("delete-many", "3", "99", "--idempotency-key", "d", "--json"),
+        ("restore", "3", "2", "--idempotency-key", "r", "--json"),
     ]
     stored = [_shown(alone(*args)) for args in writes]
-    assert [code for code, _, _ in stored] == [0, 0, 7, 0]
+    assert [code for code, _, _ in stored] == [0, 0, 7, 0, 0, 0, 0]
     told = [_shown(alone(*args)) for args in READS]
     with standalone(data_dir) as running:
         running.start()
