@@ -252,7 +252,7 @@ async def test_statements_prepared_before_a_migration_go_on_after_it(fresh_datab
             await store.get("a", [an_upsert("1").coordinate])
         other = await connect(fresh_database)
         await other.execute("ALTER TABLE memories ADD COLUMN later text DEFAULT 'x'")
-        for parent in ("search_literal", "search_fuzzy"):
+        for parent in ("search_literal", "search_fuzzy", "search_words"):
             await other.execute(f"ALTER TABLE memories NO INHERIT {parent}")
         await other.execute("ALTER TABLE memories ALTER COLUMN source TYPE varchar(400)")
         await other.close()

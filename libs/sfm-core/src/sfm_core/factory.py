@@ -147,11 +147,13 @@ async def open_runtime(
                     poll_s=settings.feed_interval_seconds,
                     budget_bytes=settings.slab_max_bytes,
                     language=settings.language,
+                    fast_core=settings.fast_core,
                     version=version("sfm-core"),
                 ),
                 notes=accesses,
                 files=_view_files(settings),
                 log=store,
+                words=store,
                 telemetry=telemetry,
             )
         )

@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from sfm_api import headers, replies
 from sfm_api.body import received
+from sfm_api.hit_stream import HitEvents
 from sfm_api.state import State
 from sfm_core import decode, encode
 
@@ -16,6 +17,10 @@ async def recall(request: Request[State]) -> Response:
     engine = request.state["services"].runtime.recall
     asked = partial(decode.recall_query, weights=engine.weights)
     query = (await received(request, asked)).value
+    if headers.accepts_events(request):
+        namespace, request_id = headers.namespace(request), request.state["request_id"]
+        hits = await engine.stream(namespace, query)
+        return HitEvents(engine, namespace, hits, request_id=request_id)
     found = await engine.recall(headers.namespace(request), query)
     return await replies.large(lambda: encode.recall_result(found, query))
 

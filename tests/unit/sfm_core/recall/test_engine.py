@@ -11,7 +11,7 @@ from collections.abc import (
 )
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -62,6 +62,12 @@ class SwitchedStore(InMemoryStore):
 
     async def ping(self) -> None:
         self._check()
+
+    async def by_words(
+        self, namespace: str, query: RecallQuery, *, now: datetime, limit: int
+    ) -> Sequence[UUID]:
+        self._check()
+        return await super().by_words(namespace, query, now=now, limit=limit)
 
     async def token(self) -> int:
         self._check()
@@ -120,6 +126,7 @@ async def a_world(
     policy: RecallPolicy = POLICY,
     *,
     files: ViewFiles | None = None,
+    words: bool = False,
 ) -> AsyncGenerator[World]:
     store, embedder, clock = store or SwitchedStore(), CountingEmbedder(), ManualClock()
     telemetry = RecordingTelemetry()
@@ -134,6 +141,7 @@ async def a_world(
                 telemetry=telemetry,
                 files=files,
                 log=store,
+                words=store if words else None,
             ) as engine,
             OwnedJobs.open() as jobs,
         ):

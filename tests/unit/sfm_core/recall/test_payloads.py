@@ -211,7 +211,7 @@ async def test_columns_a_recall_holds_stay_until_it_ends(monkeypatch: pytest.Mon
     async with a_world() as world:
         await world.put(1, a=1, b=1, c=1, d=1)
         entry = await world.engine.views.entry("acme")
-        async with world.engine._payloads.held(entry, "acme", [parse({"a": 1, "b": 1})]):
+        async with world.engine._rankings._payloads.held(entry, "acme", [parse({"a": 1, "b": 1})]):
             assert await world.ask(parse({"c": 1, "d": 1})) == [1]
             snapshot = await entry.snapshot()
             assert snapshot.columns.mask(parse({"a": 1, "b": 1}), 1).tolist() == [True]

@@ -25,6 +25,7 @@ from sfm_core.adapters.inmemory_rows import (
     written,
 )
 from sfm_core.adapters.inmemory_stamps import caught_up
+from sfm_core.adapters.inmemory_words import by_words
 from sfm_core.adapters.keyset import decode_cursor, encode_cursor
 from sfm_core.adapters.write_rules import in_waves
 from sfm_core.coordinates import Coordinate, memory_id
@@ -43,6 +44,7 @@ from sfm_core.model import (
     Memory,
     MemoryDraft,
     Page,
+    RecallQuery,
     Receipt,
     Sample,
     StoreStats,
@@ -404,6 +406,12 @@ class InMemoryStore:
     def live(self, namespace: str) -> Sequence[Memory]:
         """The live memories of a namespace, the expired too."""
         return [row.memory for row in self._space(namespace).live()]
+
+    async def by_words(
+        self, namespace: str, query: RecallQuery, *, now: datetime, limit: int
+    ) -> Sequence[UUID]:
+        await anyio.lowlevel.checkpoint()
+        return by_words(self.live(namespace), query, now, limit)
 
     async def identity(self, namespace: str) -> str:
         await anyio.lowlevel.checkpoint()

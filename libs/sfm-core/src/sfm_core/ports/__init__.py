@@ -22,6 +22,7 @@ from sfm_core.ports.upkeep import (
     NoNotes,
     UpkeepRows,
 )
+from sfm_core.ports.words import WordSearch
 
 __all__ = [
     "AccessNotes",
@@ -46,4 +47,5 @@ __all__ = [
     "Telemetry",
     "UpkeepRows",
     "ViewFiles",
+    "WordSearch",
 ]

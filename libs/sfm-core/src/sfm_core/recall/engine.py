@@ -1,8 +1,10 @@
 """RecallEngine: from a question to explained hits, under one deadline."""
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
+from operator import attrgetter
 from time import perf_counter
 from typing import Final, final
 from uuid import UUID
@@ -13,7 +15,7 @@ import numpy as np
 from sfm_core.errors import DeadlineExceeded, Unavailable
 from sfm_core.importance import RESERVOIR
 from sfm_core.lexical.analysis import Analyzer
-from sfm_core.model import F32, Json, Memory, Mode, RecallQuery, RecallResult, Weights
+from sfm_core.model import Hit, Json, Memory, Mode, RecallQuery, RecallResult, Weights
 from sfm_core.offload import off_loop
 from sfm_core.owned import owned_tasks
 from sfm_core.ports import (
@@ -27,18 +29,23 @@ from sfm_core.ports import (
     RecordStore,
     Telemetry,
     ViewFiles,
+    WordSearch,
 )
-from sfm_core.recall.entry import Entry
+from sfm_core.recall.from_store import FromStore
 from sfm_core.recall.hits import costs_little, shown
 from sfm_core.recall.keeping import Keeper
 from sfm_core.recall.payloads import PayloadColumns
-from sfm_core.recall.rank import Plan, Ranked
+from sfm_core.recall.rank import Candidate, Ranked
+from sfm_core.recall.rankings import Ranking, Rankings
 from sfm_core.recall.reservoir import Reservoir
 from sfm_core.recall.scans import Scans
+from sfm_core.recall.streaming import HitStream, first_of
 from sfm_core.recall.view import Snapshot, View
 from sfm_core.recall.views import Views, ViewsPolicy
 from sfm_core.scoring import Scoring
 
+PATIENCE: Final = 0.2
+"""`RecallPolicy.patience_s` as a share of the deadline."""
 TRIES: Final = 3
 """How often a recall starts again because the store had moved on from the view."""
 
@@ -46,12 +53,21 @@ TRIES: Final = 3
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecallPolicy:
     deadline_s: float = 5.0
+    patience_s: float | None = None
+    """How long a view may take to load before the store answers in its place; None: a fifth of
+    the deadline."""
     poll_s: float = 0.25
     budget_bytes: int = 2 << 30
     threads: int = 2
     language: str = "english"
+    fast_core: bool = True
+    """False: no views are held; the store answers every recall."""
     version: str = ""
     """Of the product: views that another one put aside are not taken back."""
+
+    @property
+    def patience(self) -> float:
+        return PATIENCE * self.deadline_s if self.patience_s is None else self.patience_s
 
 
 @final
@@ -67,12 +83,9 @@ class RecallEngine:
         self,
         *,
         views: Views,
-        scans: Scans,
-        payloads: PayloadColumns,
+        rankings: Rankings,
         feed: ChangeFeed,
         records: RecordStore,
-        embedder: Embedder,
-        clock: Clock,
         analyzer: Analyzer,
         scoring: Scoring,
         policy: RecallPolicy,
@@ -80,12 +93,9 @@ class RecallEngine:
         telemetry: Telemetry,
     ) -> None:
         self._views = views
-        self._scans = scans
-        self._payloads = payloads
+        self._rankings = rankings
         self._feed = feed
         self._records = records
-        self._embedder = embedder
-        self._clock = clock
         self._analyzer = analyzer
         self._scoring = scoring
         self._policy = policy
@@ -107,46 +117,67 @@ class RecallEngine:
         telemetry: Telemetry | None = None,
         files: ViewFiles | None = None,
         log: LogIdentity | None = None,
+        words: WordSearch | None = None,
     ) -> AsyncGenerator["RecallEngine"]:
         """An engine whose change feed and waves run until the block ends.
 
-        With `files`, and `log` to hold them against, views are put aside and taken back.
+        With `files`, and `log` to hold them against, views are put aside and taken back. With
+        `words`, the store answers for views that are not there in time; else they are waited for.
         """
         policy = policy or RecallPolicy()
         telemetry = telemetry or NoTelemetry()
-        analyzer = Analyzer(policy.language)
-        keeper = None
+        scoring = scoring or Scoring()
+        info, analyzer = embedder.info, Analyzer(policy.language)
+        keeper = from_store = None
         if files is not None and log is not None:
             keeper = Keeper(
                 files,
                 log,
-                embedder=embedder.info,
+                embedder=info,
                 analyzer=analyzer,
                 version=policy.version,
                 telemetry=telemetry,
             )
+        if words is not None:
+            from_store = FromStore(
+                words=words, records=records, feed=feed, embedder=info, analyzer=analyzer
+            )
         async with (
             Views.open(
                 feed=feed,
-                embedder=embedder.info,
+                embedder=info,
                 analyzer=analyzer,
                 clock=clock,
-                policy=ViewsPolicy(budget_bytes=policy.budget_bytes, poll_s=policy.poll_s),
+                policy=ViewsPolicy(
+                    budget_bytes=policy.budget_bytes,
+                    poll_s=policy.poll_s,
+                    refuse_too_large=words is not None,
+                ),
                 telemetry=telemetry,
                 keeper=keeper,
             ) as views,
             owned_tasks() as tasks,
         ):
-            yield cls(
-                views=views,
+            rankings = Rankings(
+                views=views if policy.fast_core else None,
                 scans=Scans(tasks, threads=policy.threads, telemetry=telemetry),
                 payloads=PayloadColumns(tasks, feed=feed, grown=views.recount),
-                feed=feed,
-                records=records,
+                from_store=from_store,
                 embedder=embedder,
                 clock=clock,
                 analyzer=analyzer,
-                scoring=scoring or Scoring(),
+                scoring=scoring,
+                patience_s=policy.patience,
+                poll_s=policy.poll_s,
+                telemetry=telemetry,
+            )
+            yield cls(
+                views=views,
+                rankings=rankings,
+                feed=feed,
+                records=records,
+                analyzer=analyzer,
+                scoring=scoring,
                 policy=policy,
                 notes=notes or NoNotes(),
                 telemetry=telemetry,
@@ -157,6 +188,8 @@ class RecallEngine:
 
         An outage ends it: what is missing is loaded by the first recall.
         """
+        if not self._policy.fast_core:
+            return
         with suppress(Unavailable):
             await self._views.warm(await self._records.namespaces())
 
@@ -188,12 +221,33 @@ class RecallEngine:
     ) -> tuple[RecallResult, ...]:
         """One result per query: embedded together, ranked in one pass, fetched in one query."""
         started = perf_counter()
+        with self._bounded(namespace, queries):
+            results = await self._recall(namespace, queries, started)
+        self._notes.note(namespace, (h.memory.id for one in results for h in one.hits))
+        return results
+
+    async def stream(self, namespace: str, query: RecallQuery) -> HitStream:
+        """As `recall`, with the hits to be taken page by page, in the same order.
+
+        Raises:
+            As `recall`; what fails later is raised by `HitStream.page`.
+        """
+        with self._bounded(namespace, [query]):
+            return await self._begun(namespace, query, perf_counter())
+
+    def seen(self, namespace: str, hits: Sequence[Hit]) -> None:
+        """Note that hits of a stream were given out."""
+        self._notes.note(namespace, (hit.memory.id for hit in hits))
+
+    @contextmanager
+    def _bounded(self, namespace: str, queries: Sequence[RecallQuery]) -> Iterator[None]:
+        """Holds a recall to its deadline, and measures it."""
+        started = perf_counter()
         outcome = "error"
         try:
             with anyio.fail_after(self._policy.deadline_s):
-                results = await self._recall(namespace, queries, started)
+                yield
             outcome = "ok"
-            self._notes.note(namespace, (h.memory.id for one in results for h in one.hits))
         except TimeoutError as error:
             raise DeadlineExceeded(
                 "the recall did not finish in time"
@@ -205,7 +259,6 @@ class RecallEngine:
             mode = queries[0].mode.value if queries else Mode.HYBRID.value
             took = perf_counter() - started
             self._telemetry.observe("recall_duration_seconds", took, mode=mode, outcome=outcome)
-        return results
 
     async def norms(self, namespace: str, importances: Sequence[float]) -> list[float]:
         """Each importance mapped to [0, 1] by the namespace's present normaliser.
@@ -236,29 +289,12 @@ class RecallEngine:
     async def _recall(
         self, namespace: str, queries: Sequence[RecallQuery], started: float
     ) -> tuple[RecallResult, ...]:
-        vectors, degraded = await self._embed(queries)
-        wanted = max((q.min_position or 0 for q in queries), default=0)
-        entry = await self._views.reached(namespace, wanted)
-        now = self._clock.now()
-        plans = [
-            Plan(
-                query=query,
-                vector=vector,
-                terms=() if query.mode is Mode.VECTOR else self._analyzer.terms(query.query),
-                now=query.now or now,
-                scoring=self._scoring,
-                floor=self._embedder.info.floor,
-                model_revision=self._embedder.info.model_revision,
-                analyzer=self._analyzer.revision,
-            )
-            for query, vector in zip(queries, vectors, strict=True)
-        ]
-        async with self._payloads.held(entry, namespace, [query.filter for query in queries]):
-            snapshot, ranked, memories = await self._settled(namespace, entry, plans)
+        async with self._rankings.open(namespace, queries) as ranking:
+            snapshot, ranked, memories = await self._settled(namespace, ranking)
         made = await off_loop(
             lambda: [
-                shown(namespace, q, self._analyzer, ranking.candidates, ranking.placed, memories)
-                for q, ranking in zip(queries, ranked, strict=True)
+                shown(namespace, q, self._analyzer, one.candidates, one.placed, memories)
+                for q, one in zip(queries, ranked, strict=True)
             ],
             when=not all(map(costs_little, queries)),
         )
@@ -268,44 +304,40 @@ class RecallEngine:
                 hits=one.hits,
                 position=snapshot.position,
                 took_ms=took_ms,
-                degraded=degraded if query.mode is not Mode.KEYWORD else (),
+                degraded=degraded,
                 placed=one.placed,
                 budget=one.budget,
             )
-            for query, one in zip(queries, made, strict=True)
+            for one, degraded in zip(made, ranking.degraded, strict=True)
         )
 
-    async def _embed(
-        self, queries: Sequence[RecallQuery]
-    ) -> tuple[Sequence[F32 | None], tuple[str, ...]]:
-        wanted = [i for i, query in enumerate(queries) if query.mode is not Mode.KEYWORD]
-        vectors: list[F32 | None] = [None] * len(queries)
-        if not wanted:
-            return vectors, ()
-        started = perf_counter()
-        try:
-            rows = await self._embedder.embed([queries[i].query for i in wanted])
-        except Unavailable:
-            if any(queries[i].mode is Mode.VECTOR for i in wanted):
-                raise
-            self._telemetry.count("recall_degraded_total", leg="vector")
-            return vectors, ("vector",)
-        finally:
-            took = perf_counter() - started
-            self._telemetry.observe("recall_stage_seconds", took, stage="embed")
-        for i, row in zip(wanted, rows, strict=True):
-            vectors[i] = row
-        return vectors, ()
+    async def _begun(self, namespace: str, query: RecallQuery, started: float) -> HitStream:
+        async with self._rankings.open(namespace, [query]) as ranking:
+            snapshot, [ranked], first = await self._settled(namespace, ranking, first_of)
+        return HitStream(
+            namespace,
+            query,
+            self._analyzer,
+            snapshot=snapshot,
+            ranked=ranked,
+            degraded=ranking.degraded[0],
+            first=first,
+            fetch=partial(self._fetch, namespace),
+            started=started,
+        )
 
     async def _settled(
-        self, namespace: str, entry: Entry, plans: Sequence[Plan]
+        self,
+        namespace: str,
+        ranking: Ranking,
+        wanted: Callable[[Ranked], Sequence[Candidate]] = attrgetter("candidates"),
     ) -> tuple[Snapshot, Sequence[Ranked], Mapping[UUID, Memory]]:
-        """Ranks and rows that agree; after the last try `shown` leaves out what does not."""
+        """Ranks and the `wanted` rows, which agree; after the last try what does not goes."""
         tries = TRIES
         while True:
             tries -= 1
-            snapshot, ranked = await self._scans.rank(entry, plans)
-            versions = {c.id: c.version for one in ranked for c in one.candidates}
+            snapshot, ranked = await ranking.rank()
+            versions = {c.id: c.version for one in ranked for c in wanted(one)}
             memories = await self._fetch(namespace, versions)
             moved = any(
                 memory not in memories or memories[memory].version != version
@@ -313,7 +345,7 @@ class RecallEngine:
             )
             if not moved or not tries:
                 return snapshot, ranked, memories
-            await self._views.refresh()
+            await ranking.renew()
 
     async def _fetch(self, namespace: str, versions: Mapping[UUID, int]) -> Mapping[UUID, Memory]:
         started = perf_counter()

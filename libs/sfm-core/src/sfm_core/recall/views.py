@@ -27,6 +27,8 @@ _LOG: Final = logging.getLogger(__name__)
 SLICE: Final = 500
 """Rows applied under one hold of a view's lock; readers get in between."""
 MAX_VIEWS: Final = 10_000
+TOO_LARGE_S: Final = 600.0
+"""So long after a view was found too large it is not loaded again."""
 TOMBSTONES_S: Final = 60.0
 """How often a view forgets the deletions of the period before; far beyond any write's time."""
 
@@ -37,6 +39,12 @@ class ViewsPolicy:
     """Memory of all views; the least recently used go beyond it, never the last one."""
     poll_s: float = 0.25
     """How often other processes' writes are looked for."""
+    refuse_too_large: bool = False
+    """Whether a view that alone is beyond the budget is given up: then the store answers."""
+
+
+class _TooLarge(SfmError):
+    """The view does not fit into memory."""
 
 
 @final
@@ -72,6 +80,7 @@ class Views:
         self._telemetry = telemetry
         self._shelf = Shelf(tasks, keeper)
         self._entries: OrderedDict[str, Entry] = OrderedDict()
+        self._too_large: dict[str, float] = {}
         self._held = 0
         self._begun = self._ended = 0
         self._polled = anyio.Condition()
@@ -119,12 +128,7 @@ class Views:
             Unavailable: the store did not answer while loading, or all is being closed.
             Corrupt: what is stored cannot be made a view.
         """
-        entry = self._entries.get(namespace)
-        if entry is None:
-            view = View(namespace, dim=self._embedder.dim, analyzer=self._analyzer)
-            entry = self._entries[namespace] = Entry(view)
-            self._tasks.start_soon(self._load, namespace, entry)
-        self._entries.move_to_end(namespace)
+        entry = self._started(namespace)
         await entry.loaded.wait()
         if entry.failure is not None:
             raise entry.failure
@@ -149,6 +153,23 @@ class Views:
                 await anyio.sleep(self._policy.poll_s)
             elif self._entries.get(namespace) is entry:  # an evicted one is no longer fed
                 return entry
+
+    async def soon(self, namespace: str, position: int, *, patience_s: float) -> Entry | None:
+        """As `reached`; None when the view cannot be had soon.
+
+        That is: `patience_s` after it began to load it is not loaded yet (loading goes on), or
+        it is larger than the budget allows.
+        """
+        if perf_counter() - self._too_large.get(namespace, -TOO_LARGE_S) < TOO_LARGE_S:
+            return None
+        self._started(namespace)
+        entry = self._entries[namespace]
+        left = entry.begun + patience_s - perf_counter()
+        with anyio.move_on_after(max(0.0, left)):
+            await entry.loaded.wait()
+        if not entry.loaded.is_set() or isinstance(entry.failure, _TooLarge):
+            return None
+        return await self.reached(namespace, position)
 
     async def refresh(self) -> None:
         """Return once a poll of the feed that began after this call has been applied.
@@ -222,6 +243,16 @@ class Views:
 
     # -- its own work ----------------------------------------------------------------------
 
+    def _started(self, namespace: str) -> Entry:
+        """The namespace's entry, as the most recently used; loading, if it is new."""
+        entry = self._entries.get(namespace)
+        if entry is None:
+            view = View(namespace, dim=self._embedder.dim, analyzer=self._analyzer)
+            entry = self._entries[namespace] = Entry(view)
+            self._tasks.start_soon(self._load, namespace, entry)
+        self._entries.move_to_end(namespace)
+        return entry
+
     async def _load(self, namespace: str, entry: Entry) -> None:
         started = perf_counter()
         entry.failure = Unavailable("the process is stopping")  # if nothing else is said
@@ -249,10 +280,12 @@ class Views:
             token = await self._feed.token()
             async for rows in self._feed.load(namespace, model_revision=revision):
                 await self._apply(namespace, entry, rows, ())
+                self._check_size(namespace, entry)
         else:
             token = kept.token
             async with entry.lock:
                 entry.view, entry.unsaved = kept.view, 0
+            self._check_size(namespace, entry)
         async for links in self._feed.load_links(namespace):
             await self._apply(namespace, entry, (), (), links)
         samples, position = await self._feed.samples(namespace, limit=RESERVOIR)
@@ -289,6 +322,17 @@ class Views:
         entry.unsaved += news
         self.recount(namespace, entry)
         return news
+
+    def _check_size(self, namespace: str, entry: Entry) -> None:
+        """Give up a view that alone is larger than the budget; it is not tried again for a while.
+
+        Raises:
+            _TooLarge: it is.
+        """
+        if self._policy.refuse_too_large and entry.view.nbytes > self._policy.budget_bytes:
+            self._too_large[namespace] = perf_counter()
+            _LOG.warning("view.too_large", extra={"namespace": namespace})
+            raise _TooLarge("the view of this namespace is larger than the budget for all")
 
     def recount(self, namespace: str, entry: Entry) -> None:
         """Count anew what a view holds, and keep to the budget."""

@@ -43,6 +43,11 @@ class CoreSettings(UpkeepSettings):
     model_dir: Path | None = setting(
         "SFM_MODEL_DIR", default=None, doc="Folder of the ONNX model; else the packaged one."
     )
+    fast_core: bool = setting(
+        "SFM_FAST_CORE",
+        default=True,
+        doc="0: hold no vectors in memory; PostgreSQL answers recalls, by words first.",
+    )
     slab_max_bytes: int = setting(
         "SFM_SLAB_MAX_BYTES", default=2 * GIB, low=0, doc="Memory for vectors, all namespaces."
     )

@@ -14,6 +14,7 @@ SFM_NAMES: Final = frozenset(
         "SFM_DECAY_REQUIRED_KEYS",
         "SFM_DECAY_THRESHOLDS_SECONDS",
         "SFM_EMBEDDER",
+        "SFM_FAST_CORE",
         "SFM_FEED_INTERVAL_SECONDS",
         "SFM_HTTP_HOST",
         "SFM_HTTP_PORT",

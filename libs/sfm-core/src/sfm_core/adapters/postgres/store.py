@@ -20,6 +20,7 @@ from sfm_core.adapters.postgres.pool import EVERY_NAMESPACE, Pool
 from sfm_core.adapters.postgres.queries import load_queries
 from sfm_core.adapters.postgres.rows import memories_of
 from sfm_core.adapters.postgres.stamps import caught_up, identity
+from sfm_core.adapters.postgres.words import by_words
 from sfm_core.adapters.postgres.writes import apply_writes
 from sfm_core.coordinates import Coordinate
 from sfm_core.model import (
@@ -29,6 +30,7 @@ from sfm_core.model import (
     ListQuery,
     Memory,
     Page,
+    RecallQuery,
     Receipt,
     Sample,
     StoreStats,
@@ -41,7 +43,7 @@ _SQL: Final = load_queries("reads")
 
 
 class PostgresStore:
-    """Implements `RecordStore`, `ChangeFeed` and `LogIdentity`; needs a migrated schema.
+    """Implements `RecordStore`, `ChangeFeed`, `LogIdentity`, `WordSearch`; needs a migrated schema.
 
     Any call may raise `Unavailable`: the server does not answer, or no connection was free in
     time. A server that came back is used again at the next call. `dim` is the length that
@@ -169,6 +171,11 @@ class PostgresStore:
 
     async def caught_up(self, namespace: str, token: int, *, model_revision: str) -> CatchUp:
         return await caught_up(self._pool, namespace, token, model_revision, self._dim)
+
+    async def by_words(
+        self, namespace: str, query: RecallQuery, *, now: datetime, limit: int
+    ) -> Sequence[UUID]:
+        return await by_words(self._pool, namespace, query, now, limit)
 
     def payloads(self, namespace: str) -> AsyncIterator[Sequence[tuple[UUID, int, str]]]:
         return payloads(self._pool, namespace)

@@ -1,0 +1,99 @@
+"""Recalls of namespaces that have no view in memory: candidates by words, scored all the same."""
+
+from collections.abc import Sequence
+from typing import Final, final
+from uuid import UUID
+
+import anyio.to_thread
+
+from sfm_core.coordinates import memory_id
+from sfm_core.filters import payload_paths
+from sfm_core.importance import RESERVOIR
+from sfm_core.lexical.analysis import Analyzer
+from sfm_core.model import EmbedderInfo, Sample, ViewRow
+from sfm_core.ports import ChangeFeed, RecordStore, WordSearch
+from sfm_core.recall.placing import answered
+from sfm_core.recall.rank import Plan, Ranked
+from sfm_core.recall.view import Snapshot, View
+
+CANDIDATES: Final = 200
+"""Memories that are scored, at least, for one question."""
+
+
+@final
+class FromStore:
+    """Ranks what the store finds by words, in a view made for one question.
+
+    Scores are of the same formula, but scaled to the best of the candidates, with word
+    statistics and neighbours of the candidates alone: the answer says that the slab is missing.
+    """
+
+    def __init__(
+        self,
+        *,
+        words: WordSearch,
+        records: RecordStore,
+        feed: ChangeFeed,
+        embedder: EmbedderInfo,
+        analyzer: Analyzer,
+    ) -> None:
+        self._words = words
+        self._records = records
+        self._feed = feed
+        self._embedder = embedder
+        self._analyzer = analyzer
+
+    async def rank(
+        self, namespace: str, plans: Sequence[Plan]
+    ) -> tuple[Snapshot, Sequence[Ranked]]:
+        """One ranking per plan, of the store as it is now or later.
+
+        Raises:
+            Unavailable: the store does not answer.
+        """
+        samples, position = await self._feed.samples(namespace, limit=RESERVOIR)
+        found = [await self._ranked(namespace, plan, samples, position) for plan in plans]
+        return found[0][0], [ranked for _, ranked in found]
+
+    async def reached(self, position: int, *, pause_s: float) -> None:
+        """Return once the log has come to `position`; the caller bounds the time."""
+        revision = self._embedder.model_revision
+        while position:
+            token = await self._feed.token()
+            changes = await self._feed.changes(token, [], model_revision=revision)
+            if changes.head >= position:
+                return
+            await anyio.sleep(pause_s)
+
+    async def _ranked(
+        self, namespace: str, plan: Plan, samples: Sequence[Sample], position: int
+    ) -> tuple[Snapshot, Ranked]:
+        query = plan.query
+        limit = max(CANDIDATES, 2 * query.top_k)
+        found = await self._words.by_words(namespace, query, now=plan.now, limit=limit)
+        named = [memory_id(namespace, place) for place in query.explain_for]
+        ids: list[UUID] = list(dict.fromkeys([*found, *named]))
+        rows = await self._records.view_rows(
+            namespace, ids, model_revision=self._embedder.model_revision
+        )
+        return await anyio.to_thread.run_sync(
+            self._scored, namespace, plan, rows, samples, position
+        )
+
+    def _scored(
+        self,
+        namespace: str,
+        plan: Plan,
+        rows: Sequence[ViewRow],
+        samples: Sequence[Sample],
+        position: int,
+    ) -> tuple[Snapshot, Ranked]:
+        view = View(namespace, dim=self._embedder.dim, analyzer=self._analyzer)
+        if plan.query.filter is not None:
+            view.columns.begin(payload_paths(plan.query.filter))
+        view.apply(rows, samples)
+        view.columns.complete()
+        view.advance(position)
+        snapshot = view.snapshot()
+        [ranked] = answered(namespace, snapshot, [plan])
+        return snapshot, ranked

@@ -1,0 +1,159 @@
+"""From questions to rankings: embedded, planned, and ranked over the view or the store."""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Final, final
+
+from sfm_core.errors import Unavailable
+from sfm_core.lexical.analysis import Analyzer
+from sfm_core.model import F32, Mode, RecallQuery
+from sfm_core.ports import Clock, Embedder, Telemetry
+from sfm_core.recall.entry import Entry
+from sfm_core.recall.from_store import FromStore
+from sfm_core.recall.payloads import PayloadColumns
+from sfm_core.recall.rank import Plan, Ranked
+from sfm_core.recall.scans import Scans
+from sfm_core.recall.view import Snapshot
+from sfm_core.recall.views import Views
+from sfm_core.scoring import Scoring
+
+SLAB: Final = "slab"
+"""In `degraded`: there was no view in memory, the store alone answered."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ranking:
+    """A way to rank the questions, now and again when the store has moved on."""
+
+    rank: Callable[[], Awaitable[tuple[Snapshot, Sequence[Ranked]]]]
+    renew: Callable[[], Awaitable[None]]
+    """Await it before ranking anew."""
+    degraded: Sequence[tuple[str, ...]]
+    """For each question."""
+
+
+@final
+class Rankings:
+    def __init__(
+        self,
+        *,
+        views: Views | None,
+        scans: Scans,
+        payloads: PayloadColumns,
+        from_store: FromStore | None,
+        embedder: Embedder,
+        clock: Clock,
+        analyzer: Analyzer,
+        scoring: Scoring,
+        patience_s: float,
+        poll_s: float,
+        telemetry: Telemetry,
+    ) -> None:
+        """Without `views` all is asked of the store; without `from_store` views are waited for."""
+        self._views = views
+        self._scans = scans
+        self._payloads = payloads
+        self._from_store = from_store
+        self._embedder = embedder
+        self._clock = clock
+        self._analyzer = analyzer
+        self._scoring = scoring
+        self._patience_s = patience_s
+        self._poll_s = poll_s
+        self._telemetry = telemetry
+
+    @asynccontextmanager
+    async def open(self, namespace: str, queries: Sequence[RecallQuery]) -> AsyncGenerator[Ranking]:
+        """A ranking to use in the block.
+
+        Raises:
+            Unavailable: the store, or for mode `vector` the embedder, does not answer.
+        """
+        vectors, blind = await self._embed(queries)
+        wanted = max((query.min_position or 0 for query in queries), default=0)
+        entry = await self._entry(namespace, wanted)
+        plans = self._plans(queries, vectors)
+        degraded = [blind if query.mode is not Mode.KEYWORD else () for query in queries]
+        if entry is None:
+            self._telemetry.count("recall_degraded_total", leg=SLAB)
+            yield self._of_store(namespace, plans, [(*one, SLAB) for one in degraded])
+            return
+        found = entry
+        async with self._payloads.held(found, namespace, [query.filter for query in queries]):
+            yield Ranking(
+                rank=lambda: self._scans.rank(found, plans),
+                renew=self._needed_views().refresh,
+                degraded=degraded,
+            )
+
+    async def _entry(self, namespace: str, position: int) -> Entry | None:
+        """The view, caught up; None: the store is to answer, and has come to the position."""
+        entry = None
+        if self._views is not None and self._from_store is None:
+            return await self._views.reached(namespace, position)
+        if self._views is not None:
+            patience = self._patience_s
+            entry = await self._views.soon(namespace, position, patience_s=patience)
+        if entry is None:
+            await self._needed_store().reached(position, pause_s=self._poll_s)
+        return entry
+
+    def _of_store(
+        self, namespace: str, plans: Sequence[Plan], degraded: Sequence[tuple[str, ...]]
+    ) -> Ranking:
+        store = self._needed_store()
+
+        async def nothing() -> None:
+            """The store is asked anew anyway."""
+
+        return Ranking(rank=lambda: store.rank(namespace, plans), renew=nothing, degraded=degraded)
+
+    def _needed_store(self) -> FromStore:
+        if self._from_store is None:
+            raise Unavailable("there is neither a view nor a search in the store")
+        return self._from_store
+
+    def _needed_views(self) -> Views:
+        if self._views is None:
+            raise Unavailable("there are no views")
+        return self._views
+
+    def _plans(self, queries: Sequence[RecallQuery], vectors: Sequence[F32 | None]) -> list[Plan]:
+        now = self._clock.now()
+        return [
+            Plan(
+                query=query,
+                vector=vector,
+                terms=() if query.mode is Mode.VECTOR else self._analyzer.terms(query.query),
+                now=query.now or now,
+                scoring=self._scoring,
+                floor=self._embedder.info.floor,
+                model_revision=self._embedder.info.model_revision,
+                analyzer=self._analyzer.revision,
+            )
+            for query, vector in zip(queries, vectors, strict=True)
+        ]
+
+    async def _embed(
+        self, queries: Sequence[RecallQuery]
+    ) -> tuple[Sequence[F32 | None], tuple[str, ...]]:
+        wanted = [i for i, query in enumerate(queries) if query.mode is not Mode.KEYWORD]
+        vectors: list[F32 | None] = [None] * len(queries)
+        if not wanted:
+            return vectors, ()
+        started = perf_counter()
+        try:
+            rows = await self._embedder.embed([queries[i].query for i in wanted])
+        except Unavailable:
+            if any(queries[i].mode is Mode.VECTOR for i in wanted):
+                raise
+            self._telemetry.count("recall_degraded_total", leg="vector")
+            return vectors, ("vector",)
+        finally:
+            took = perf_counter() - started
+            self._telemetry.observe("recall_stage_seconds", took, stage="embed")
+        for i, row in zip(wanted, rows, strict=True):
+            vectors[i] = row
+        return vectors, ()
