@@ -567,11 +567,17 @@ class SlowStore(InMemoryStore):
         receipt: Receipt | None = None,
         all_or_none: bool = False,
         now: datetime | None = None,
+        generation: int | None = None,
     ) -> Applied:
         self.writing.set()
         await self.go_on.wait()
         return await super().apply(
-            namespace, writes, receipt=receipt, all_or_none=all_or_none, now=now
+            namespace,
+            writes,
+            receipt=receipt,
+            all_or_none=all_or_none,
+            now=now,
+            generation=generation,
         )
 
 
@@ -586,10 +592,16 @@ class ContestedStore(InMemoryStore):
         receipt: Receipt | None = None,
         all_or_none: bool = False,
         now: datetime | None = None,
+        generation: int | None = None,
     ) -> Applied:
         taken: list[Coordinate] = [write.coordinate for write in writes]
         for coordinate in taken:
             await super().apply(namespace, [an_upsert(coordinate.text)])
         return await super().apply(
-            namespace, writes, receipt=receipt, all_or_none=all_or_none, now=now
+            namespace,
+            writes,
+            receipt=receipt,
+            all_or_none=all_or_none,
+            now=now,
+            generation=generation,
         )

@@ -124,6 +124,14 @@ def events(document: Document) -> Table:
     return made
 
 
+def erasure(document: Document) -> Group:
+    made = table("store", "removed", "left", numbers=("removed", "left"))
+    for store in document["stores"]:
+        made.add_row(store["store"], str(store["removed"]), str(store["left"]))
+    end = "erased" if document["complete"] else "not all of it is gone: erase it again"
+    return Group(made, f"{document['namespace']}: {end} (generation {document['generation']})")
+
+
 def memory(document: Document) -> Table:
     shown: dict[str, Any] = {"coordinate": place(document["coordinate"])}
     for name, value in document.items():

@@ -10,6 +10,7 @@ from sfm_core.errors import Unavailable
 from sfm_core.find import Find
 from sfm_core.graph import Graph
 from sfm_core.importance import METHODS
+from sfm_core.log.erase import Erase
 from sfm_core.log.following import Following
 from sfm_core.model import Json, StoreStats
 from sfm_core.ports import Clock, EventLog, RecordStore
@@ -54,6 +55,7 @@ class Runtime:
     upkeep: Upkeep
     exports: Exports
     imports: Imports
+    erase: Erase
     following: Following
     accesses: Accesses
     embedder: ObservedEmbedder

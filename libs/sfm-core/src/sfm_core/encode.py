@@ -12,6 +12,7 @@ from sfm_core.errors import SfmError
 from sfm_core.model import (
     BatchStored,
     DeletedMany,
+    ErasureReceipt,
     Event,
     EventPage,
     Explanation,
@@ -290,6 +291,20 @@ def event(one: Event) -> Document:
     if one.removed is not None:
         document["removed"] = one.removed
     return document
+
+
+def erasure(done: ErasureReceipt) -> Document:
+    return {
+        "namespace": done.namespace,
+        "generation": done.generation,
+        "position": done.position,
+        "event_id": str(done.event_id),
+        "erased_at": instant(done.at),
+        "complete": done.complete,
+        "stores": [
+            {"store": one.store, "removed": one.removed, "left": one.left} for one in done.stores
+        ],
+    }
 
 
 def event_page(found: EventPage) -> Document:

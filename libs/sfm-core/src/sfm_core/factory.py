@@ -13,11 +13,13 @@ from typing import Final
 from sfm_core.adapters.embedders import ObservedEmbedder, open_embedder
 from sfm_core.adapters.inmemory import InMemoryStore
 from sfm_core.adapters.inmemory_archive import InMemoryArchive
+from sfm_core.adapters.inmemory_erase import InMemoryEraser
 from sfm_core.adapters.inmemory_events import InMemoryEvents
 from sfm_core.adapters.inmemory_finder import InMemoryFinder
 from sfm_core.adapters.inmemory_links import InMemoryLinks
 from sfm_core.adapters.inmemory_upkeep import InMemoryUpkeep
 from sfm_core.adapters.postgres.archive import PostgresArchive
+from sfm_core.adapters.postgres.erase import PostgresEraser
 from sfm_core.adapters.postgres.events import PostgresEvents
 from sfm_core.adapters.postgres.finder import PostgresFinder
 from sfm_core.adapters.postgres.links import PostgresLinks
@@ -29,12 +31,24 @@ from sfm_core.adapters.view_files import DiskViewFiles
 from sfm_core.assembled import Runtime
 from sfm_core.errors import Misconfigured
 from sfm_core.find import Find
+from sfm_core.generations import Generations
 from sfm_core.graph import Graph
+from sfm_core.log.erase import Erase
 from sfm_core.log.following import Following, Wakes
 from sfm_core.model import Quota, Weights
 from sfm_core.owned import OwnedJobs, owned_tasks
-from sfm_core.ports import Archive, Clock, EventLog, Finder, LinkStore, NoTelemetry, Telemetry
+from sfm_core.ports import (
+    Archive,
+    Clock,
+    Eraser,
+    EventLog,
+    Finder,
+    LinkStore,
+    NoTelemetry,
+    Telemetry,
+)
 from sfm_core.recall.engine import RecallEngine, RecallPolicy
+from sfm_core.recall.erased import ErasableViews
 from sfm_core.recall.graphs import GraphViews
 from sfm_core.remember import Commits, Lifecycle, Remember
 from sfm_core.runtime.clock import SystemClock
@@ -59,6 +73,7 @@ class _Stores:
 
     records: PostgresStore | InMemoryStore
     events: EventLog
+    eraser: Eraser
     upkeep: PostgresUpkeep | InMemoryUpkeep
     links: LinkStore
     archive: Archive
@@ -161,13 +176,14 @@ async def open_runtime(
         if warm_up:
             tasks.start_soon(recall.warm_up)
         jobs = await stack.enter_async_context(OwnedJobs.open())
-        wakes = Wakes()
+        wakes, generations = Wakes(), Generations()
         commits = Commits(
             records=store,
             embedder=embedder,
             applied=recall.views,
             jobs=jobs,
             wake=wakes.wake,
+            generations=generations,
         )
         yield Runtime(
             remember=Remember(
@@ -220,6 +236,13 @@ async def open_runtime(
                     applied=recall.views,
                     jobs=jobs,
                 )
+            ),
+            erase=Erase(
+                eraser=stores.eraser,
+                projections={"views": ErasableViews(recall.views)},
+                generations=generations,
+                jobs=jobs,
+                wake=wakes.wake,
             ),
             following=Following(events=stores.events, wakes=wakes),
             embedder=embedder,
@@ -289,10 +312,12 @@ async def _stores(pool: Pool | None, dim: int) -> _Stores:
     """PostgreSQL, or its twins when there is no pool, for vectors of this length."""
     if pool is None:
         twin = InMemoryStore()
+        upkeep = InMemoryUpkeep(twin)
         return _Stores(
             records=twin,
             events=InMemoryEvents(twin),
-            upkeep=InMemoryUpkeep(twin),
+            eraser=InMemoryEraser(twin, upkeep.forget),
+            upkeep=upkeep,
             links=InMemoryLinks(twin),
             archive=InMemoryArchive(twin),
             finder=InMemoryFinder(twin),
@@ -302,6 +327,7 @@ async def _stores(pool: Pool | None, dim: int) -> _Stores:
     return _Stores(
         records=PostgresStore(pool, dim=dim),
         events=PostgresEvents(pool),
+        eraser=PostgresEraser(pool),
         upkeep=PostgresUpkeep(pool),
         links=PostgresLinks(pool),
         archive=PostgresArchive(pool, dim=dim),

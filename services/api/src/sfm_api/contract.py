@@ -8,6 +8,7 @@ from sfm_api import (
     lifecycle,
     links,
     memories,
+    namespaces,
     overview,
     pages,
     recalls,
@@ -32,6 +33,14 @@ def _write(
 ) -> Operation:
     return Operation(
         id=name, method=method, path=path, handler=handler, needs=Access.WRITE, body=body
+    )
+
+
+def _admin(
+    name: str, method: str, path: str, handler: Handler, body: Body = Body.NONE
+) -> Operation:
+    return Operation(
+        id=name, method=method, path=path, handler=handler, needs=Access.ADMIN, body=body, slow=True
     )
 
 
@@ -67,9 +76,10 @@ OPERATIONS: Final = (
     _read("keywordSearch", "POST", f"{_NS}/keyword-search", finds.keyword_search, Body.ONE),
     _stream("exportNamespace", "GET", f"{_NS}/export", transfers.export, Access.READ),
     _stream("importNamespace", "POST", f"{_NS}/import", transfers.import_, Access.WRITE),
+    _read("listNamespaces", "GET", "/v1/namespaces", overview.namespaces),
+    _admin("eraseNamespace", "DELETE", _NS, namespaces.erase),
     _read("listEvents", "GET", f"{_NS}/events", events.events),
     _read("namespaceStats", "GET", f"{_NS}/stats", overview.stats),
-    _read("listNamespaces", "GET", "/v1/namespaces", overview.namespaces),
     _write("runDecay", "POST", f"{_NS}/decay:run", upkeep.run, Body.ONE),
     _open("healthz", "/healthz", overview.healthz),
     _open("readyz", "/readyz", overview.readyz),

@@ -49,6 +49,8 @@ class Operation:
     body: Body = Body.NONE
     stream: bool = False
     """It may take as long as something moves."""
+    slow: bool = False
+    """It has the time of a batch, whatever it reads."""
     hidden: bool = False
     """Served, but no part of the contract."""
 
@@ -117,7 +119,7 @@ class _Guards:
             app = KeptAlive(self._read(app, operation.body), seconds=limits.stream_s)
             app = Admitted(app, gate=self.streams)
         else:
-            batch = operation.body is Body.BATCH
+            batch = operation.slow or operation.body is Body.BATCH
             app = self._read(app, operation.body)
             app = Deadlined(app, seconds=limits.batch_s if batch else limits.request_s)
             app = Admitted(app, gate=self.gate)

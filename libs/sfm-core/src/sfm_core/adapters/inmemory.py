@@ -17,6 +17,7 @@ from sfm_core.adapters.inmemory_rows import (
     Terms,
     admits,
     as_utc,
+    erasure_of,
     event_of,
     listed_at,
     payload_texts,
@@ -29,7 +30,8 @@ from sfm_core.adapters.inmemory_words import by_words
 from sfm_core.adapters.keyset import decode_cursor, encode_cursor
 from sfm_core.adapters.write_rules import in_waves
 from sfm_core.coordinates import Coordinate, memory_id
-from sfm_core.errors import KeyReused, SfmError
+from sfm_core.errors import Conflict, KeyReused, SfmError
+from sfm_core.generations import FIRST
 from sfm_core.model import (
     Applied,
     CarriedSample,
@@ -37,6 +39,7 @@ from sfm_core.model import (
     Delete,
     Event,
     EventType,
+    JsonObject,
     Keep,
     Kind,
     LinkRow,
@@ -75,6 +78,7 @@ class Space:
     position: int = 0
     brought: list[tuple[int, CarriedSample]] = field(default_factory=list)
     """Importances without events, with their positions."""
+    generation: int = FIRST
 
     def copied(self) -> "Space":
         return Space(
@@ -85,6 +89,7 @@ class Space:
             dict(self.links),
             self.position,
             list(self.brought),
+            self.generation,
         )
 
     def live(self) -> list[Row]:
@@ -116,16 +121,19 @@ class InMemoryStore:
         receipt: Receipt | None = None,
         all_or_none: bool = False,
         now: datetime | None = None,
+        generation: int | None = None,
     ) -> Applied:
         payloads = await off_loop(lambda: payload_texts(writes), when=len(writes) > INLINE_ITEMS)
         space = self._spaces.get(namespace, _EMPTY)
+        if generation not in (None, space.generation):
+            raise Conflict("the namespace was erased after this write had begun")
         if receipt is not None and receipt.key in space.receipts:
             fingerprint, before = space.receipts[receipt.key]
             if fingerprint != receipt.fingerprint:
                 raise KeyReused(
                     "this idempotency key came with another request", path="/idempotency-key"
                 )
-            return Applied(outcomes=before, replayed=True)
+            return Applied(outcomes=before, replayed=True, generation=space.generation)
         space = space.copied()
         found: dict[int, WriteOutcome] = {}
         terms = Terms(space.rows, writes, now)
@@ -140,11 +148,11 @@ class InMemoryStore:
         outcomes = tuple(found[index] for index in range(len(writes)))
         failures = sum(isinstance(outcome, SfmError) for outcome in outcomes)
         if failures and (all_or_none or failures == len(outcomes)):
-            return Applied(outcomes=outcomes)
+            return Applied(outcomes=outcomes, generation=space.generation)
         self._spaces[namespace] = space
         if receipt is not None:
             space.receipts[receipt.key] = (receipt.fingerprint, outcomes)
-        return Applied(outcomes=outcomes, unlinked=tuple(unlinked))
+        return Applied(outcomes=outcomes, unlinked=tuple(unlinked), generation=space.generation)
 
     def _write(
         self,
@@ -319,6 +327,23 @@ class InMemoryStore:
             return Page(memories=page, next_cursor=None)
         return Page(memories=page, next_cursor=encode_cursor(*listed_at(page[-1])))
 
+    async def generation(self, namespace: str) -> int:
+        await anyio.lowlevel.checkpoint()
+        return self._space(namespace).generation
+
+    def begin_anew(self, namespace: str, removed: JsonObject) -> Event:
+        """Forget all of a namespace but its erasures; the event of this one."""
+        before = self._space(namespace)
+        self._log += 1
+        self._xid += 1
+        generation = before.generation + 1
+        event = erasure_of(namespace, generation, self._log, self._now(), removed)
+        told = [one for one in before.events if one.type is EventType.ERASED]
+        self._spaces[namespace] = Space(
+            events=[*told, event], position=self._log, generation=generation
+        )
+        return event
+
     async def stats(self, namespace: str) -> StoreStats:
         await anyio.lowlevel.checkpoint()
         space = self._space(namespace)
@@ -385,6 +410,7 @@ class InMemoryStore:
                 if (found := [sample for xid, sample in space.samples if xid >= token])
             },
             positions={name: space.position for name, space in spaces.items()},
+            generations={name: space.generation for name, space in spaces.items()},
             head=self._log,
             token=self._xid,
             links=tuple(

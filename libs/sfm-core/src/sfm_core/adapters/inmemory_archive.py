@@ -24,7 +24,7 @@ from sfm_core.model import (
 )
 
 _PAGE: Final = 100
-_ABOUT_LINKS: Final = frozenset({EventType.LINKED, EventType.UNLINKED})
+_NOT_OF_MEMORIES: Final = frozenset({EventType.LINKED, EventType.UNLINKED, EventType.ERASED})
 
 
 class InMemoryArchive:
@@ -46,7 +46,7 @@ class InMemoryArchive:
         events = [
             event
             for event in self._store.log(namespace)
-            if event.position <= cut.position and event.type not in _ABOUT_LINKS
+            if event.position <= cut.position and event.type not in _NOT_OF_MEMORIES
         ]
         brought = [
             _sample(position, sample.coordinate, sample.version, sample.importance)

@@ -16,13 +16,14 @@ from sfm_core.adapters.write_rules import (
     payload_text,
     refusal,
 )
-from sfm_core.coordinates import Coordinate, event_id
+from sfm_core.coordinates import NOWHERE, Coordinate, event_id, memory_id
 from sfm_core.errors import SfmError
 from sfm_core.filters import matches
 from sfm_core.model import (
     F32,
     Event,
     EventType,
+    JsonObject,
     ListQuery,
     Memory,
     Stamp,
@@ -132,6 +133,24 @@ def event_of(row: Row) -> Event:
         version=memory.version,
         at=memory.updated_at,
         memory=memory if row.live else None,
+    )
+
+
+def erasure_of(
+    namespace: str, generation: int, position: int, at: datetime, removed: JsonObject
+) -> Event:
+    """The event that a namespace was erased."""
+    place = memory_id(namespace, NOWHERE)
+    return Event(
+        namespace=namespace,
+        position=position,
+        event_id=event_id(place, generation, EventType.ERASED),
+        memory_id=place,
+        coordinate=NOWHERE,
+        type=EventType.ERASED,
+        version=generation,
+        at=at,
+        removed=removed,
     )
 
 

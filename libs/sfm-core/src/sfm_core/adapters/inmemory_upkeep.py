@@ -25,6 +25,13 @@ class InMemoryUpkeep:
         self._accesses: dict[tuple[str, UUID], Access] = {}
         self._jobs: set[tuple[str, str]] = set()
 
+    def forget(self, namespace: str) -> int:
+        """Drop what is counted of a namespace; of how many memories it was."""
+        gone = [key for key in self._accesses if key[0] == namespace]
+        for key in gone:
+            del self._accesses[key]
+        return len(gone)
+
     async def expired(self, namespace: str, *, now: datetime, limit: int) -> Sequence[Due]:
         await anyio.lowlevel.checkpoint()
         past = [

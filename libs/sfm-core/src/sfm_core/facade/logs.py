@@ -5,11 +5,11 @@ from contextlib import aclosing
 
 from sfm_core import decode
 from sfm_core.facade.opened import Opened
-from sfm_core.model import Event, EventPage
+from sfm_core.model import ErasureReceipt, Event, EventPage
 
 
 class Logs(Opened):
-    """The log, in pages and as it grows."""
+    """The log, in pages and as it grows; its end."""
 
     async def events(self, *, after: int = 0, limit: int = 100) -> EventPage:
         """The events behind a position, at most 1000; go on from the page's `position`.
@@ -20,6 +20,14 @@ class Logs(Opened):
         query = decode.event_query({"after": str(after), "limit": str(limit)})
         following = self.runtime.following
         return await following.page(self.namespace, after=query.after, limit=query.limit)
+
+    async def erase(self) -> ErasureReceipt:
+        """Remove all that is known of the namespace, for good: there is no way back.
+
+        Raises:
+            Unavailable: the store does not answer; whether it was erased is unknown.
+        """
+        return await self.runtime.erase.erase(self.namespace)
 
     async def follow(self, *, after: int = 0) -> AsyncGenerator[Event]:
         """Every event behind a position, as it comes, without end; none twice, none left out.

@@ -1,6 +1,7 @@
 """The values that cross boundaries: frozen, slotted, keyword-only."""
 
 from sfm_core.model.embedders import EmbedderInfo
+from sfm_core.model.erasures import Erased, ErasureReceipt, StoreErased
 from sfm_core.model.events import Event, EventPage
 from sfm_core.model.finds import KeywordHit, KeywordQuery, Match, Matched, RangeQuery, Span
 from sfm_core.model.lifecycle import (
@@ -115,6 +116,8 @@ __all__ = [
     "Effect",
     "EffectKind",
     "EmbedderInfo",
+    "Erased",
+    "ErasureReceipt",
     "Event",
     "EventPage",
     "EventType",
@@ -169,6 +172,7 @@ __all__ = [
     "Span",
     "Stamp",
     "Standing",
+    "StoreErased",
     "StoreItem",
     "StoreStats",
     "Stored",

@@ -1,7 +1,7 @@
 """What a recall view needs of memories, and how it learns of changes."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -68,6 +68,8 @@ class Changes:
     """Importances of events, by namespace, for the adaptive normaliser; may repeat."""
     positions: Mapping[str, int]
     """Highest position per namespace that this snapshot saw."""
+    generations: Mapping[str, int] = field(default_factory=dict)
+    """Which life of each namespace this snapshot saw."""
     token: int
     """Give this to the next call."""
     head: int

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sfm_core.coordinates import Coordinate
 from sfm_core.errors import Fault, SfmError
+from sfm_core.generations import FIRST
 from sfm_core.model.memories import MemoryDraft
 from sfm_core.model.values import F32
 from sfm_core.model.views import LinkRow
@@ -130,6 +131,8 @@ class Applied:
     """In the order of the writes."""
     replayed: bool = False
     """True: nothing was written now; the outcomes are those of the first time."""
+    generation: int = FIRST
+    """Of the namespace, at the commit."""
     unlinked: tuple[LinkRow, ...] = ()
     """Links that went with an end that was deleted, or that began a new life."""
 

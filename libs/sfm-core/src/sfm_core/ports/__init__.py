@@ -6,6 +6,7 @@ Implementations do not inherit from these; the wiring's type check proves that t
 
 from sfm_core.ports.archive import Archive
 from sfm_core.ports.embedding import Embedder
+from sfm_core.ports.erasure import Eraser, Projection
 from sfm_core.ports.events import EventLog
 from sfm_core.ports.feed import Applier, ChangeFeed
 from sfm_core.ports.finding import Finder
@@ -33,6 +34,7 @@ __all__ = [
     "ChangeFeed",
     "Clock",
     "Embedder",
+    "Eraser",
     "EventLog",
     "Finder",
     "GraphStore",
@@ -42,6 +44,7 @@ __all__ = [
     "LogIdentity",
     "NoNotes",
     "NoTelemetry",
+    "Projection",
     "RateLimiter",
     "RecordStore",
     "Telemetry",

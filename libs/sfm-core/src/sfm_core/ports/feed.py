@@ -24,6 +24,10 @@ class ChangeFeed(Protocol):
         """A token such that `changes(token)` gives at least all that commits after this call."""
         ...
 
+    async def generation(self, namespace: str) -> int:
+        """As `RecordStore.generation`."""
+        ...
+
     def load(self, namespace: str, *, model_revision: str) -> AsyncIterator[Sequence[ViewRow]]:
         """Every live memory of a namespace, in batches, in no promised order.
 

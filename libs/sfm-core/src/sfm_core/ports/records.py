@@ -29,6 +29,7 @@ class RecordStore(Protocol):
         receipt: Receipt | None = None,
         all_or_none: bool = False,
         now: datetime | None = None,
+        generation: int | None = None,
     ) -> Applied:
         """Make the writes in one transaction; durable when this returns.
 
@@ -53,7 +54,11 @@ class RecordStore(Protocol):
         With `all_or_none`, one write that fails undoes the others and the receipt; the outcomes
         are those that would have been.
 
+        With a `generation`, nothing is written unless it is the namespace's: what was begun
+        before an erasure is not written after it. Checked under the namespace's lock.
+
         Raises:
+            Conflict: the namespace is of another generation.
             KeyReused: the key is known with another fingerprint.
             InvalidInput: a value no store can hold (U+0000, a number that is not finite);
                 nothing was written.
@@ -106,6 +111,10 @@ class RecordStore(Protocol):
         Raises:
             InvalidInput: the cursor is not one of this store's.
         """
+        ...
+
+    async def generation(self, namespace: str) -> int:
+        """Which life of the namespace this is: 1, and one more with each erasure."""
         ...
 
     async def stats(self, namespace: str) -> StoreStats:

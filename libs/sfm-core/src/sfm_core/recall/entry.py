@@ -9,6 +9,7 @@ import anyio
 import anyio.to_thread
 
 from sfm_core.errors import SfmError
+from sfm_core.generations import FIRST
 from sfm_core.model import LinkRow, Sample, ViewRow
 from sfm_core.recall.view import Snapshot, View
 
@@ -27,6 +28,8 @@ class Entry:
     failure: SfmError | None = None
     token: int = 0
     """Of the feed: what commits later is still to come. Set when loaded."""
+    generation: int = FIRST
+    """Of the namespace, when it was loaded: rows of another one are not these."""
     nbytes: int = 0
     """What the budget counts for it."""
     begun: float = field(default_factory=perf_counter)

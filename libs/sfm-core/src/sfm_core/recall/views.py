@@ -275,6 +275,7 @@ class Views:
 
     async def _fill(self, namespace: str, entry: Entry) -> None:
         revision = self._embedder.model_revision
+        entry.generation = await self._feed.generation(namespace)
         kept = await self._shelf.take_back(namespace)
         if kept is None:
             token = await self._feed.token()
@@ -295,6 +296,8 @@ class Views:
             namespace, entry, changes.rows, changes.samples.get(namespace, ()), changes.links
         )
         entry.view.advance(max(position, changes.positions.get(namespace, 0)))
+        if changes.generations.get(namespace, entry.generation) != entry.generation:
+            raise Unavailable("the namespace was erased while its view was built: try again")
         entry.token = changes.token
 
     async def _apply(
@@ -394,6 +397,9 @@ class Views:
         for namespace, entry in polled.items():
             rows, links = all_rows.get(namespace, []), all_links.get(namespace, [])
             samples = changes.samples.get(namespace, ())
+            if changes.generations.get(namespace, entry.generation) != entry.generation:
+                await self.drop(namespace)
+                continue
             news = 0
             try:
                 if rows or samples or links:

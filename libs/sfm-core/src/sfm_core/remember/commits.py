@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Final, final
 
 from sfm_core.errors import SfmError
+from sfm_core.generations import Generations
 from sfm_core.model import Applied, Receipt, Write
 from sfm_core.offload import INLINE_ITEMS, off_loop
 from sfm_core.ports import Applier, Embedder, Jobs, RecordStore
@@ -30,12 +31,22 @@ class Commits:
         applied: Applier,
         jobs: Jobs,
         wake: Callable[[str], None] = lambda _: None,
+        generations: Generations | None = None,
     ) -> None:
         self._records = records
         self._embedder = embedder
         self._applied = applied
         self._jobs = jobs
         self._wake = wake
+        self._generations = generations or Generations()
+
+    async def generation(self, namespace: str) -> int:
+        """What a write that begins now is to give to `commit`: see `Generations`.
+
+        Raises:
+            Unavailable: the store does not answer.
+        """
+        return await self._generations.now(namespace, self._records.generation)
 
     async def commit(
         self,
@@ -45,17 +56,27 @@ class Commits:
         *,
         all_or_none: bool = False,
         now: datetime | None = None,
+        generation: int | None = None,
     ) -> Applied:
         """`RecordStore.apply`, shown.
 
+        `generation` is what was noted when that was begun which is written now.
+
         Raises:
+            Conflict: the namespace was erased since; nothing was written.
             KeyReused, InvalidInput, Unavailable: as `RecordStore.apply`.
         """
 
         async def job() -> Applied:
             applied = await self._records.apply(
-                namespace, writes, receipt=receipt, all_or_none=all_or_none, now=now
+                namespace,
+                writes,
+                receipt=receipt,
+                all_or_none=all_or_none,
+                now=now,
+                generation=generation,
             )
+            self._generations.note(namespace, applied.generation)
             self._wake(namespace)
             undone = all_or_none and any(isinstance(o, SfmError) for o in applied.outcomes)
             if applied.replayed or not undone:
@@ -74,7 +95,7 @@ class Commits:
             if ids := unshown(applied, rows):
                 revision = self._embedder.info.model_revision
                 rows += await self._records.view_rows(namespace, ids, model_revision=revision)
-            if rows:
+            if rows and applied.generation >= self._generations.known(namespace):
                 await self._applied.apply(namespace, rows, samples, applied.unlinked)
         except Exception:  # noqa: BLE001 - the write is durable; the feed brings it to the view
             _LOG.exception("view.failed", extra={"rows": len(writes)})

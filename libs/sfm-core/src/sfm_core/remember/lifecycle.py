@@ -239,6 +239,7 @@ class Lifecycle:
 
         A plan that fails is no failure of a repeat: that gets the first answer.
         """
+        generation = await self._commits.generation(namespace)
         for attempt in range(_ATTEMPTS):
             try:
                 write = await plan()
@@ -247,7 +248,9 @@ class Lifecycle:
                 if before is None:
                     raise
                 return _stored(before)
-            applied = await self._commits.commit(namespace, [write], receipt, now=self._clock.now())
+            applied = await self._commits.commit(
+                namespace, [write], receipt, now=self._clock.now(), generation=generation
+            )
             if not again or not isinstance(applied.outcomes[0], SfmError):
                 return _stored(applied)
             await anyio.sleep(_PAUSE_S * (attempt + secrets.randbelow(1000) / 1000))

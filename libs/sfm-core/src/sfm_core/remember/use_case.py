@@ -197,10 +197,11 @@ class Remember:
             items=items,
         )
         ours = any(item.coordinate is None for item in items)
+        generation = await self._commits.generation(namespace)
         for _ in range(_ATTEMPTS):
             writes = await planner.plan()
             applied = await self._commits.commit(
-                namespace, writes, receipt, all_or_none=ours, now=planner.now
+                namespace, writes, receipt, all_or_none=ours, now=planner.now, generation=generation
             )
             lost = any(isinstance(outcome, SfmError) for outcome in applied.outcomes)
             if applied.replayed or not (ours and lost):

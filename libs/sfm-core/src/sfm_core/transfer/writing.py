@@ -128,6 +128,7 @@ class Writer:
     async def _write(self, lines: Sequence[Line]) -> list[Result]:
         """Look, decide, write; again for those that somebody else changed in between."""
         results: list[Result] = []
+        generation = await self._landing.commits.generation(self._namespace)
         for _ in range(_ATTEMPTS):
             places = [line.coordinate for _, line in lines]
             standing = await self._landing.archive.standing(self._namespace, places)
@@ -137,7 +138,7 @@ class Writer:
             lines = [line for line in lines if line[0].number not in settled]
             if not lines:
                 return results
-            done = await self._commit(lines, standing)
+            done = await self._commit(lines, standing, generation)
             results += [one for one in done if not isinstance(one[1], PreconditionFailed)]
             lost = {number for number, one in done if isinstance(one, PreconditionFailed)}
             lines = [line for line in lines if line[0].number in lost]
@@ -162,18 +163,20 @@ class Writer:
         return found
 
     async def _commit(
-        self, lines: Sequence[Line], standing: Mapping[Coordinate, Occupant]
+        self, lines: Sequence[Line], standing: Mapping[Coordinate, Occupant], generation: int
     ) -> list[Result]:
         """One transaction; where a value keeps the store from taking it, one for each line."""
         writes = await self._writes(lines, standing)
         try:
-            applied = await self._landing.commits.commit(self._namespace, writes)
+            applied = await self._landing.commits.commit(
+                self._namespace, writes, generation=generation
+            )
         except InvalidInput as error:
             if len(lines) == 1:
                 return [(lines[0][0].number, error)]
             half = len(lines) // 2
-            first = await self._commit(lines[:half], standing)
-            return first + await self._commit(lines[half:], standing)
+            first = await self._commit(lines[:half], standing, generation)
+            return first + await self._commit(lines[half:], standing, generation)
         return [
             (read.number, _result(line, outcome))
             for (read, line), outcome in zip(lines, applied.outcomes, strict=True)

@@ -54,7 +54,7 @@ CALLS: Final[dict[str, Call]] = {
         body="RestoreIn",
         example={"version": 1},
         answers={200: answer("Restored, as a new version.", "Stored", WRITTEN)},
-        errors=(404, 412),
+        errors=(404, 409, 412),
     ),
     "deleteMemories": Call(
         tag="memories",

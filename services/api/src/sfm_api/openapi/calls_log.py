@@ -2,11 +2,22 @@
 
 from typing import Final
 
-from sfm_api.openapi.call import Call, header, query
+from sfm_api.openapi.call import Call, answer, header, query
 from sfm_api.openapi.schema import integer, ref, text
 from sfm_core.decode.events import MAX_EVENTS, EventQuery
 
 CALLS: Final[dict[str, Call]] = {
+    "eraseNamespace": Call(
+        tag="operations",
+        summary="Erase a namespace for good",
+        description="Memories, vectors, history, links, idempotency keys, counts and views go, and "
+        "there is no way back. A write that was under way answers 409; what is stored under the "
+        "name afterwards begins anew. Only for a token with admin access. Again is fine.",
+        answers={
+            200: answer("What was removed, by store, and what a second look found.", "Erasure")
+        },
+        errors=(422,),
+    ),
     "listEvents": Call(
         tag="log",
         summary="Read or follow the log",

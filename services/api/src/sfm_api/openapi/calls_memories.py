@@ -37,7 +37,7 @@ CALLS: Final[dict[str, Call]] = {
             201: answer("Stored.", "Stored", WRITTEN),
             202: answer("Durable; not in the vector index yet.", "Stored", WRITTEN),
         },
-        errors=(412,),
+        errors=(409, 412),
     ),
     "getMemory": Call(
         tag="memories",

@@ -17,7 +17,7 @@ _ERRORS: Final = {
     403: "The token does not reach that far.",
     404: "Nothing there.",
     408: "The body did not arrive in time.",
-    409: "Others kept changing the same memory; try again.",
+    409: "Others kept changing the same memory, or the namespace was erased meanwhile; try again.",
     412: "The precondition does not hold.",
     413: "The body is too large.",
     415: "The body is not sent as the media type of this call.",

@@ -66,6 +66,25 @@ SCHEMAS: Final[dict[str, Schema]] = {
         ),
         "description": "One change; the memory's fields as they stood after it.",
     },
+    "Erasure": record(
+        {
+            "namespace": text(pattern=NAMESPACE_PATTERN),
+            "generation": integer(2, description="Of what is written to the name from now on."),
+            "position": integer(description="Of the `erased` event in the log."),
+            "event_id": UUID,
+            "erased_at": TIME,
+            "complete": described(FLAG, "Nothing was left anywhere."),
+            "stores": listing(
+                record(
+                    {
+                        "store": text(),
+                        "removed": integer(),
+                        "left": integer(description="What a second look found: 0."),
+                    }
+                )
+            ),
+        }
+    ),
     "EventPage": record(
         {
             "events": listing(ref("Event"), maxItems=MAX_EVENTS),

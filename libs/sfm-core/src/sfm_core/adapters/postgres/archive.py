@@ -116,7 +116,7 @@ class PostgresArchive:
         self, namespace: str, samples: Sequence[CarriedSample]
     ) -> Sequence[Sample]:
         async def body(connection: Connection) -> list[Sample]:
-            xid = await enter(connection, namespace, batch=True)
+            xid = (await enter(connection, namespace, batch=True)).xid
             rows = await connection.fetch(
                 _SQL["keep_samples"],
                 namespace,

@@ -102,6 +102,7 @@ async def changes(
         rows=tuple(await view_rows_of(rows, dim)),
         samples=dict(found),
         positions={row["name"]: row["top"] for row in tops},
+        generations={row["name"]: row["generation"] for row in tops},
         token=int(now),
         head=int(head),
         links=tuple(await _link_rows(linked)),

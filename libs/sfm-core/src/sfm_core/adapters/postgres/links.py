@@ -118,7 +118,7 @@ async def _transaction(
     receipt: Receipt | None,
     now: datetime | None,
 ) -> LinksApplied:
-    xid = await enter(connection, namespace, batch=len(changes) > 1)
+    xid = (await enter(connection, namespace, batch=len(changes) > 1)).xid
     before = None
     if receipt is not None:
         before = await receipts.claim(connection, namespace, receipt)

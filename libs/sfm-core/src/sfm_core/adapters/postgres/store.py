@@ -68,9 +68,16 @@ class PostgresStore:
         receipt: Receipt | None = None,
         all_or_none: bool = False,
         now: datetime | None = None,
+        generation: int | None = None,
     ) -> Applied:
         return await apply_writes(
-            self._pool, namespace, writes, receipt=receipt, all_or_none=all_or_none, now=now
+            self._pool,
+            namespace,
+            writes,
+            receipt=receipt,
+            all_or_none=all_or_none,
+            now=now,
+            generation=generation,
         )
 
     async def get(
@@ -134,6 +141,10 @@ class PostgresStore:
             return Page(memories=memories, next_cursor=None)
         last = memories[-1]
         return Page(memories=memories, next_cursor=encode_cursor(last.created_at, last.id))
+
+    async def generation(self, namespace: str) -> int:
+        async with self._pool.unscoped() as connection:
+            return int(await connection.fetchval(_SQL["generation_of"], namespace))
 
     async def stats(self, namespace: str) -> StoreStats:
         async with self._pool.scoped(namespace) as connection:

@@ -24,7 +24,7 @@ from sfm_core.adapters.write_rules import (
     refusal,
 )
 from sfm_core.coordinates import Coordinate, event_id, memory_id
-from sfm_core.errors import Unavailable
+from sfm_core.errors import Conflict, Unavailable
 from sfm_core.model import (
     Applied,
     Delete,
@@ -49,9 +49,9 @@ _ENTRIES: Final = 4
 class _NothingDone(Exception):
     """Ends a transaction in which nothing happened that must last."""
 
-    def __init__(self, outcomes: tuple[WriteOutcome, ...]) -> None:
+    def __init__(self, outcomes: tuple[WriteOutcome, ...], generation: int) -> None:
         super().__init__()
-        self.outcomes = outcomes
+        self.applied = Applied(outcomes=outcomes, generation=generation)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +80,7 @@ async def apply_writes(
     receipt: Receipt | None,
     all_or_none: bool,
     now: datetime | None,
+    generation: int | None,
 ) -> Applied:
     """`RecordStore.apply`.
 
@@ -87,40 +88,57 @@ async def apply_writes(
     receipt, one more where a lock must be held first (deletes, `If-Match`, unique content).
     """
     call = await off_loop(lambda: _call(namespace, writes, now), when=len(writes) > INLINE_ITEMS)
-    body = partial(_transaction, call=call, receipt=receipt, all_or_none=all_or_none)
+    body = partial(
+        _transaction, call=call, receipt=receipt, all_or_none=all_or_none, generation=generation
+    )
     try:
         return await pool.in_transaction(body)
     except _NothingDone as done:
-        return Applied(outcomes=done.outcomes)
+        return done.applied
 
 
 async def _transaction(
-    connection: Connection, *, call: _Call, receipt: Receipt | None, all_or_none: bool
+    connection: Connection,
+    *,
+    call: _Call,
+    receipt: Receipt | None,
+    all_or_none: bool,
+    generation: int | None,
 ) -> Applied:
     namespace, writes = call.namespace, call.writes
-    xid = await enter(connection, namespace, batch=len(writes) > 1)
+    entered = await enter(connection, namespace, batch=len(writes) > 1)
+    if generation not in (None, entered.generation):
+        raise Conflict("the namespace was erased after this write had begun")
     if receipt is not None:
         before = await receipts.claim(connection, namespace, receipt)
         if before is not None:
-            return Applied(outcomes=before, replayed=True)
+            return Applied(outcomes=before, replayed=True, generation=entered.generation)
     await _fence_content(connection, namespace, writes)
     found: dict[int, WriteOutcome] = {}
     unlinked: list[LinkRow] = []
     for wave in in_waves(writes):
-        found |= await _run_wave(connection, call, xid, wave, unlinked)
+        found |= await _run_wave(connection, call, entered.xid, wave, unlinked)
     outcomes = tuple(found[index] for index in range(len(writes)))
     done = [outcome for outcome in outcomes if isinstance(outcome, Written)]
     if all_or_none and len(done) < len(outcomes):
-        raise _NothingDone(outcomes)
+        raise _NothingDone(outcomes, entered.generation)
     if receipt is not None and (done or not writes):
         await receipts.keep(connection, namespace, receipt, outcomes)
     elif not any(outcome.changed for outcome in done):
-        raise _NothingDone(outcomes)
-    return Applied(outcomes=outcomes, unlinked=tuple(unlinked))
+        raise _NothingDone(outcomes, entered.generation)
+    return Applied(outcomes=outcomes, unlinked=tuple(unlinked), generation=entered.generation)
 
 
-async def enter(connection: Connection, namespace: str, *, batch: bool) -> int:
-    """Declare and fence the namespace, made if need be; the transaction's id.
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """A transaction that has declared its namespace, and holds it against erasure."""
+
+    xid: int
+    generation: int
+
+
+async def enter(connection: Connection, namespace: str, *, batch: bool) -> Entered:
+    """Declare and fence the namespace, made if need be.
 
     Raises:
         Unavailable: it is being erased.
@@ -128,7 +146,7 @@ async def enter(connection: Connection, namespace: str, *, batch: bool) -> int:
     for _ in range(_ENTRIES):
         row = await connection.fetchrow(_SQL["enter_batch" if batch else "enter_single"], namespace)
         if row is not None:
-            return int(row["xid"])
+            return Entered(row["xid"], row["generation"])
         await connection.execute(_SQL["add_namespace"], namespace)
     raise Unavailable("the namespace is being erased")
 

@@ -27,11 +27,11 @@ SELECT * FROM (
             ON v.namespace = e.namespace AND v.id = e.memory_id AND v.model_revision = $4
             AND v.version = e.version
         WHERE e.namespace = $1 AND e.seq > $2 AND e.seq <= $3 AND e.body IS NOT NULL
-            AND e.type NOT IN ('linked', 'unlinked')
+            AND e.type NOT IN ('linked', 'unlinked', 'erased')
             AND e.version = (
                 SELECT l.version FROM memory_events AS l
                 WHERE l.namespace = $1 AND l.memory_id = e.memory_id AND l.seq <= $3
-                    AND l.type NOT IN ('linked', 'unlinked')
+                    AND l.type NOT IN ('linked', 'unlinked', 'erased')
                 ORDER BY l.version DESC LIMIT 1
             )
         ORDER BY e.seq
@@ -49,7 +49,7 @@ SELECT * FROM (
            p.type IS NOT NULL AND p.version = (
                SELECT l.version FROM memory_events AS l
                WHERE l.namespace = $1 AND l.memory_id = p.memory_id AND l.seq <= $3
-                   AND l.type NOT IN ('linked', 'unlinked')
+                   AND l.type NOT IN ('linked', 'unlinked', 'erased')
                ORDER BY l.version DESC LIMIT 1
            ) AS latest
     FROM (
@@ -58,7 +58,7 @@ SELECT * FROM (
                    NULL::float8 AS importance
             FROM memory_events AS e
             WHERE e.namespace = $1 AND e.seq > $2 AND e.seq <= $3
-                AND e.type NOT IN ('linked', 'unlinked')
+                AND e.type NOT IN ('linked', 'unlinked', 'erased')
             ORDER BY e.seq LIMIT $5
         ) AS events
         UNION ALL
@@ -102,7 +102,7 @@ FROM (
 WHERE w.bare OR w.version <> (
     SELECT l.version FROM memory_events AS l
     WHERE l.namespace = $1 AND l.memory_id = w.memory_id AND l.seq <= $2
-        AND l.type NOT IN ('linked', 'unlinked')
+        AND l.type NOT IN ('linked', 'unlinked', 'erased')
     ORDER BY l.version DESC LIMIT 1
 )
 ORDER BY w.seq;

@@ -99,7 +99,8 @@ ORDER BY seq;
 -- positions --
 -- How far this snapshot sees each namespace's log.
 SELECT
-    n.name, coalesce((SELECT max(seq) FROM memory_events WHERE namespace = n.name), 0) AS top
+    n.name, coalesce((SELECT max(seq) FROM memory_events WHERE namespace = n.name), 0) AS top,
+    coalesce((SELECT generation FROM namespaces WHERE name = n.name), 1) AS generation
 FROM unnest($1::text[]) AS n (name);
 
 -- head --

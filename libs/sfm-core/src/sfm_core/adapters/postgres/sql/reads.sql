@@ -78,3 +78,7 @@ WHERE m.namespace = $1;
 SELECT n.name FROM namespaces AS n
 WHERE EXISTS (SELECT FROM memories AS m WHERE m.namespace = n.name AND m.deleted_at IS NULL)
 ORDER BY n.name;
+
+-- generation_of --
+-- Which life of a namespace this is.
+SELECT coalesce((SELECT generation FROM namespaces WHERE name = $1), 1);

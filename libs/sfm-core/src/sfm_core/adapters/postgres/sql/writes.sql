@@ -2,14 +2,14 @@
 -- Declare the namespace and fence it against erasure; also assigns the transaction its id, and
 -- says that positions are about to be drawn: both before any is (ADR 125).
 SELECT set_config('sfm.namespace', $1, true), pg_current_xact_id()::text::bigint AS xid,
-       announce_positions($1)
+       generation, announce_positions($1)
 FROM namespaces WHERE name = $1 FOR KEY SHARE;
 
 -- enter_batch --
 -- The same for several writes at once: batches of one namespace take turns, so that rows may be
 -- locked in the given order without a deadlock; single writes go on beside them.
 SELECT set_config('sfm.namespace', $1, true), pg_current_xact_id()::text::bigint AS xid,
-       announce_positions($1)
+       generation, announce_positions($1)
 FROM namespaces WHERE name = $1 FOR NO KEY UPDATE;
 
 -- add_namespace --
