@@ -16,8 +16,9 @@ from sfm_cli.rest import RestClient
 from sfm_cli.session import Session
 from sfm_core import decode, encode, jsontext
 from sfm_core.assembled import Runtime
+from sfm_core.coordinates import Coordinate
 from sfm_core.errors import SfmError
-from sfm_core.model import Precondition
+from sfm_core.model import Page, Precondition
 from sfm_core.runtime.wire import problem
 from sfm_core.system import MemorySystem
 from tests.differential.outcomes import Op, Outcome, refused, succeeded
@@ -25,6 +26,7 @@ from tests.differential.outcomes import Op, Outcome, refused, succeeded
 type Call = tuple[str, str, dict[str, str], Mapping[str, Any] | None, dict[str, str]]
 """Method, path below the namespace, query parameters, body, headers."""
 
+KEYED = ("from", "to", "type")
 LISTED = ("kind", "tag", "filter", "limit")
 
 
@@ -84,7 +86,46 @@ REST: dict[str, Callable[[Op], Call]] = {
         {},
     ),
     "recall": lambda op: ("POST", "/recall", {}, op["query"], {}),
+    "patch": lambda op: ("PATCH", f"/memories/{op['at']}", {}, op["changes"], _headers(op)),
+    "history": lambda op: ("GET", f"/memories/{op['at']}/history", _params(op, "limit"), None, {}),
+    "restore": lambda op: (
+        *("POST", f"/memories/{op['at']}:restore", {}),
+        *({"version": op["version"]}, _headers(op)),
+    ),
+    "delete_many": lambda op: ("POST", "/memories:delete", {}, _selection(op), _headers(op)),
+    "link": lambda op: ("PUT", "/links", {}, _link(op), _headers(op)),
+    "unlink": lambda op: (
+        "DELETE",
+        "/links",
+        _params(op, "from", "to", "type"),
+        None,
+        _headers(op),
+    ),
+    "neighbors": lambda op: (
+        *("GET", f"/memories/{op['at']}/neighbors"),
+        *(_params(op, "type", "direction", "limit"), None, {}),
+    ),
+    "path": lambda op: ("GET", "/path", _params(op, *KEYED), None, {}),
+    "range": lambda op: ("GET", "/range", {"min": op["low"], "max": op["high"]}, None, {}),
+    "keyword_search": lambda op: ("POST", "/keyword-search", {}, op["asked"], {}),
+    "events": lambda _: ("GET", "/events", {"limit": "1000"}, None, {}),
+    "decay": lambda op: ("POST", "/decay:run", {}, {"dry_run": op["dry_run"]}, {}),
 }
+
+
+def _numbers(at: str) -> list[int | float]:
+    return Coordinate.parse(at).numbers()
+
+
+def _link(op: Op) -> dict[str, Any]:
+    said = {"from": _numbers(op["from"]), "to": _numbers(op["to"])}
+    return said | {name: op[name] for name in ("type", "weight") if op[name] is not None}
+
+
+def _selection(op: Op) -> dict[str, Any]:
+    if op["places"] is not None:
+        return {"coordinates": [_numbers(at) for at in op["places"]]}
+    return {"filter": op["filter"]}
 
 
 # -- the command line --------------------------------------------------------------------------
@@ -185,7 +226,51 @@ CLI: dict[str, Callable[[Op], list[str]]] = {
     "delete": lambda op: ["delete", op["at"], *_options(op)],
     "list": lambda op: ["list", *_asked(op, *LISTED)],
     "recall": lambda op: ["recall", *_recall_options(op)],
+    "patch": lambda op: ["patch", op["at"], *_patch_options(op)],
+    "history": lambda op: ["history", op["at"], *_asked(op, "limit")],
+    "restore": lambda op: ["restore", op["at"], str(op["version"]), *_options(op)],
+    "delete_many": lambda op: [
+        "delete-many",
+        *(op["places"] or ()),
+        *_asked(op, "filter"),
+        *_options(op),
+    ],
+    "link": lambda op: ["link", op["from"], op["to"], *_asked(op, "type", "weight"), *_options(op)],
+    "unlink": lambda op: ["unlink", op["from"], op["to"], *_asked(op, "type"), *_options(op)],
+    "neighbors": lambda op: ["neighbors", op["at"], *_asked(op, "type", "direction", "limit")],
+    "path": lambda op: ["path", op["from"], op["to"], *_asked(op, "type")],
+    "range": lambda op: ["range", op["low"], op["high"]],
+    "keyword_search": lambda op: ["keyword-search", *_keyword_options(op)],
+    "events": lambda _: ["events", "--limit", "1000"],
+    "decay": lambda op: ["decay", *(["--dry-run"] if op["dry_run"] else [])],
 }
+
+
+def _patch_options(op: Op) -> list[str]:
+    changes = dict(op["changes"])
+    found = [json.dumps(changes.pop("payload"))] if "payload" in changes else []
+    if "pinned" in changes:
+        found.append("--pinned" if changes.pop("pinned") else "--not-pinned")
+    if "tags" in changes:
+        tags = changes.pop("tags")
+        found += [word for tag in tags for word in ("--tag", tag)] or ["--no-tags"]
+    if "expires_at" in changes and changes["expires_at"] is None:
+        del changes["expires_at"]
+        found.append("--never-expires")
+    for name, value in changes.items():
+        found += [f"--{name.replace('_', '-')}", str(value)]
+    return found + _options(op)
+
+
+def _keyword_options(op: Op) -> list[str]:
+    asked = dict(op["asked"])
+    found = [asked.pop("term")]
+    found += ["--exact"] if asked.pop("exact", False) else []
+    found += ["--case-sensitive"] if asked.pop("case_sensitive", False) else []
+    for name, value in asked.items():
+        shown = value if isinstance(value, str) else json.dumps(value)
+        found += [f"--{name.replace('_', '-')}", shown]
+    return found
 
 
 # -- Python ------------------------------------------------------------------------------------
@@ -245,7 +330,10 @@ async def _delete(memory: MemorySystem, op: Op) -> object:
 
 
 async def _list(memory: MemorySystem, op: Op) -> object:
-    page = await memory.list(**_params(op, *LISTED))
+    return await _page(memory, await memory.list(**_params(op, *LISTED)))
+
+
+async def _page(memory: MemorySystem, page: Page) -> object:
     importances = [one.draft.importance for one in page.memories]
     return encode.page(page, await memory.runtime.recall.norms(memory.namespace, importances))
 
@@ -256,6 +344,63 @@ async def _recall(memory: MemorySystem, op: Op) -> object:
     return encode.recall_result(await memory.recall(asked.pop("query"), **asked), query)
 
 
+async def _patch(memory: MemorySystem, op: Op) -> object:
+    return encode.stored(await memory.patch(op["at"], **_write(op), **op["changes"]))
+
+
+async def _history(memory: MemorySystem, op: Op) -> object:
+    return encode.history(await memory.history(op["at"], limit=op["limit"]))
+
+
+async def _restore(memory: MemorySystem, op: Op) -> object:
+    return encode.stored(await memory.restore(op["at"], op["version"], **_write(op)))
+
+
+async def _delete_many(memory: MemorySystem, op: Op) -> object:
+    return encode.deleted_many(
+        await memory.delete_many(op["places"], filter=op["filter"], **_write(op))
+    )
+
+
+async def _linked(memory: MemorySystem, op: Op) -> object:
+    said = {name: op[name] for name in ("type", "weight") if op[name] is not None}
+    return encode.link((await memory.link(op["from"], op["to"], **_write(op), **said)).link)
+
+
+async def _unlinked(memory: MemorySystem, op: Op) -> object:
+    said = {} if op["type"] is None else {"type": op["type"]}
+    await memory.unlink(op["from"], op["to"], **_write(op), **said)
+    return {}
+
+
+async def _neighbors(memory: MemorySystem, op: Op) -> object:
+    return encode.neighbors(
+        await memory.neighbors(op["at"], **_params(op, "type", "direction", "limit"))
+    )
+
+
+async def _path(memory: MemorySystem, op: Op) -> object:
+    return encode.path(await memory.path(op["from"], op["to"], **_params(op, "type")))
+
+
+async def _range(memory: MemorySystem, op: Op) -> object:
+    return await _page(memory, await memory.range(op["low"], op["high"]))
+
+
+async def _keyword_search(memory: MemorySystem, op: Op) -> object:
+    asked = dict(op["asked"])
+    return encode.keyword_hits(await memory.keyword_search(asked.pop("term"), **asked))
+
+
+async def _events(memory: MemorySystem, op: Op) -> object:
+    del op
+    return encode.event_page(await memory.events(limit=1000))
+
+
+async def _decay(memory: MemorySystem, op: Op) -> object:
+    return encode.upkeep_report(await memory.decay(dry_run=op["dry_run"]))
+
+
 PYTHON: dict[str, Callable[[MemorySystem, Op], Awaitable[object]]] = {
     "store": _store,
     "remember": _remember,
@@ -263,4 +408,16 @@ PYTHON: dict[str, Callable[[MemorySystem, Op], Awaitable[object]]] = {
     "delete": _delete,
     "list": _list,
     "recall": _recall,
+    "patch": _patch,
+    "history": _history,
+    "restore": _restore,
+    "delete_many": _delete_many,
+    "link": _linked,
+    "unlink": _unlinked,
+    "neighbors": _neighbors,
+    "path": _path,
+    "range": _range,
+    "keyword_search": _keyword_search,
+    "events": _events,
+    "decay": _decay,
 }

@@ -1,7 +1,8 @@
 """The memory of one namespace as a dict: what every door has to agree with."""
 
+import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from sfm_core.coordinates import Coordinate
@@ -14,22 +15,39 @@ KEY_REUSED: Final = "urn:sfm:error:key-reused"
 INVALID: Final = "urn:sfm:error:invalid"
 PAST: Final = "2001-01-01T00:00:00Z"
 NO_TIME: Final = "soon"
+UNSAID: Final[dict[str, Any]] = {
+    "kind": "episodic",
+    "text": None,
+    "importance": 1,
+    "tags": [],
+    "session": None,
+    "source": None,
+    "occurred_at": None,
+    "expires_at": None,
+    "pinned": False,
+}
 
 type Facts = Mapping[str, Any]
-type Said = Mapping[str, Any]
+type Said = dict[str, Any]
 
 
 @dataclass
 class Kept:
-    """One memory or tombstone."""
+    """One memory or tombstone: what each version said, None for an end."""
 
-    version: int
-    said: Said | None
-    """What was stored; None: it is deleted."""
+    versions: list[Said | None] = field(default_factory=list)
+
+    @property
+    def version(self) -> int:
+        return len(self.versions)
+
+    @property
+    def said(self) -> Said | None:
+        return self.versions[-1] if self.versions else None
 
     @property
     def visible(self) -> bool:
-        return self.said is not None and self.said.get("expires_at") != PAST
+        return self.said is not None and self.said["expires_at"] != PAST
 
 
 class Model:
@@ -44,6 +62,11 @@ class Model:
             "delete": self._delete,
             "get": self._get,
             "list": self._list,
+            "patch": self._patch,
+            "history": self._history,
+            "restore": self._restore,
+            "delete_many": self._delete_many,
+            "decay": self._decay,
         }
 
     def check(self, op: Op, outcome: Outcome) -> None:
@@ -71,64 +94,173 @@ class Model:
         rule = self._rules.get(op.name)
         return None if rule is None else rule(op, outcome)
 
+    def _at(self, text: str) -> Kept:
+        return self.memories.setdefault(Coordinate.parse(text).text, Kept())
+
     def _store(self, op: Op, outcome: Outcome) -> str | Facts:
         del outcome
-        at = Coordinate.parse(op["at"]).text
-        kept = self.memories.get(at)
-        visible = kept is not None and kept.visible
-        version = 0 if kept is None else kept.version
-        if op["if_version"] and not (visible and version == op["if_version"]):
+        kept = self._at(op["at"])
+        visible = kept.visible
+        if op["if_version"] and not (visible and kept.version == op["if_version"]):
             return PRECONDITION
-        self.memories[at] = Kept(version + 1, op["memory"])
-        return {"version": version + 1, "created": not visible, "deduplicated": False}
+        kept.versions.append({**UNSAID, **op["memory"]})
+        return {"version": kept.version, "created": not visible, "deduplicated": False}
 
     def _remember(self, op: Op, outcome: Outcome) -> Facts:
         """Where it goes is the store's affair; that it is there afterwards is not."""
         if outcome.error:
             return {}
-        at = Coordinate.of(outcome.document["coordinate"]).text
-        kept = self.memories.get(at)
-        visible = kept is not None and kept.visible
-        said = dict(kept.said or {}) if kept is not None and visible else {}
-        self.memories[at] = Kept(outcome.document["version"], said | op["memory"])
-        return {"created": not visible, "deduplicated": visible}
+        kept = self._at(Coordinate.of(outcome.document["coordinate"]).text)
+        visible = kept.visible
+        before = dict(kept.said or UNSAID) if visible else UNSAID
+        if outcome.document["version"] > kept.version:
+            kept.versions.append(before | _beyond_defaults(op["memory"]))
+        return {"created": not visible, "deduplicated": visible, "version": kept.version}
+
+    def _patch(self, op: Op, outcome: Outcome) -> str | Facts:
+        del outcome
+        kept = self._at(op["at"])
+        if kept.said is None or not kept.visible:
+            return NOT_FOUND
+        if op["if_version"] and kept.version != op["if_version"]:
+            return PRECONDITION
+        changes = dict(op["changes"])
+        payload = dict(kept.said["payload"])
+        for name, value in changes.pop("payload", {}).items():
+            if value is None:
+                payload.pop(name, None)
+            else:
+                payload[name] = value
+        after = kept.said | changes | {"payload": payload}
+        if _text(after) != _text(kept.said):
+            kept.versions.append(after)
+        return {"version": kept.version, "created": False}
+
+    def _restore(self, op: Op, outcome: Outcome) -> str | Facts:
+        del outcome
+        kept = self._at(op["at"])
+        if op["version"] > kept.version:
+            return NOT_FOUND
+        said = kept.versions[op["version"] - 1]
+        if said is None:
+            return INVALID
+        if op["if_version"] and not (kept.visible and kept.version == op["if_version"]):
+            return PRECONDITION
+        never = {"expires_at": None} if said["expires_at"] == PAST else {}
+        kept.versions.append({**said, **never})
+        return {"version": kept.version, "created": False}
 
     def _delete(self, op: Op, outcome: Outcome) -> str | Facts:
         del outcome
-        at = Coordinate.parse(op["at"]).text
-        kept = self.memories.get(at)
-        if kept is None:
+        kept = self._at(op["at"])
+        if not kept.version:
             return NOT_FOUND
         if op["if_version"] and (kept.said is None or kept.version != op["if_version"]):
             return PRECONDITION
         if kept.said is not None:
-            self.memories[at] = Kept(kept.version + 1, None)
+            kept.versions.append(None)
         return {}
+
+    def _delete_many(self, op: Op, outcome: Outcome) -> Facts:
+        del outcome
+        if op["places"] is not None:
+            meant = [self._at(at) for at in dict.fromkeys(op["places"])]
+        else:
+            admits = PREDICATES[json.dumps(op["filter"])]
+            meant = [kept for kept in self.visible.values() if admits(kept.said)]
+        gone = [kept for kept in meant if kept.said is not None]
+        for kept in gone:
+            kept.versions.append(None)
+        return {"deleted": len(gone)}
+
+    def _decay(self, op: Op, outcome: Outcome) -> Facts | None:
+        """What has expired ends; nothing else is due, as nothing was set to decay."""
+        expired = {at: k for at, k in self.memories.items() if k.said and not k.visible}
+        told = {Coordinate.of(e["coordinate"]).text for e in outcome.document["effects"]}
+        assert told == expired.keys(), (op, outcome)
+        if not op["dry_run"]:
+            for kept in expired.values():
+                kept.versions.append(None)
+        return None
 
     def _get(self, op: Op, outcome: Outcome) -> str | Facts:
         del outcome
-        kept = self.memories.get(Coordinate.parse(op["at"]).text)
-        if kept is None or kept.said is None or not kept.visible:
+        kept = self._at(op["at"])
+        if kept.said is None or not kept.visible:
             return NOT_FOUND
-        return {"version": kept.version, "payload": kept.said["payload"]}
+        return {
+            "version": kept.version,
+            "payload": kept.said["payload"],
+            "tags": list(dict.fromkeys(kept.said["tags"])),
+            "importance": float(kept.said["importance"]),
+            "pinned": kept.said["pinned"],
+        }
+
+    def _history(self, op: Op, outcome: Outcome) -> str | Facts | None:
+        kept = self._at(op["at"])
+        if not kept.version:
+            return NOT_FOUND
+        if op["limit"] is None:
+            payloads = [None if said is None else said["payload"] for said in kept.versions]
+            told = [one.get("payload") for one in outcome.document["versions"]]
+            assert _text(told[::-1]) == _text(payloads), (op, outcome)
+        return None
 
     def _list(self, op: Op, outcome: Outcome) -> Facts | None:
-        if set(op.args) - {"limit"} or outcome.error:
-            return None
+        if outcome.error:
+            return {}
+        admits = PREDICATES[json.dumps(op["filter"])]
+        wanted = {
+            at
+            for at, kept in self.visible.items()
+            if kept.said is not None
+            and admits(kept.said)
+            and (op["tag"] is None or op["tag"] in kept.said["tags"])
+            and (op["kind"] is None or op["kind"] == kept.said["kind"])
+        }
         shown = {Coordinate.of(m["coordinate"]).text for m in outcome.document["memories"]}
-        assert shown <= self.visible.keys()
-        assert len(shown) == min(len(self.visible), op["limit"] or 100)
+        assert shown <= wanted
+        assert len(shown) == min(len(wanted), op["limit"] or 100), (op, outcome, wanted)
         return None
+
+
+def _beyond_defaults(said: Said) -> Said:
+    return {name: value for name, value in said.items() if value not in (UNSAID.get(name), [])}
+
+
+def _more_than_one(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and value > 1
+
+
+PREDICATES: Final[Mapping[str, Callable[[Any], bool]]] = {
+    "null": lambda _: True,
+    json.dumps({"note": "tea"}): lambda said: said["payload"].get("note") == "tea",
+    json.dumps({"@tags": {"$contains": "a"}}): lambda said: "a" in said["tags"],
+    json.dumps({"$or": [{"n": {"$gt": 1}}, {"@kind": "semantic"}]}): lambda said: (
+        _more_than_one(said["payload"].get("n")) or said["kind"] == "semantic"
+    ),
+    json.dumps({"$not": {"@source": {"$in": ["Ada"]}}}): lambda said: said["source"] != "Ada",
+}
+"""What the filters of the histories admit, by their JSON."""
+
+
+def _text(value: object) -> str:
+    """As JSON, so that `1` and `True` differ; of a memory without regard to 1 and 1.0."""
+    if isinstance(value, Mapping) and "importance" in value:
+        tags = list(dict.fromkeys(value["tags"]))
+        value = {**value, "importance": float(value["importance"]), "tags": tags}
+    return json.dumps(value)
 
 
 def is_bad(op: Op) -> bool:
     """Whether every door has to refuse it, whatever is stored."""
-    memory = op["memory"] or {}
+    memory = op["memory"] or op["changes"] or {}
     return (
         (op["at"] is not None and not _is_place(op["at"]))
         or "" in memory.get("tags", ())
         or memory.get("expires_at") == NO_TIME
         or op["limit"] == 0
+        or op["weight"] == 0
         or "$near" in str(op["filter"])
     )
 

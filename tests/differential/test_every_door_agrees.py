@@ -15,7 +15,7 @@ from itertools import count
 import httpx
 import pytest
 from anyio.from_thread import BlockingPortal, start_blocking_portal
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
@@ -32,6 +32,7 @@ pytestmark = pytest.mark.integration
 
 HISTORIES = int(os.environ.get("SFM_TEST_HISTORIES", "300"))
 STEPS = 12
+PHASES = tuple(Phase) if os.environ.get("CI") else (Phase.generate,)
 TOKEN = "a-token-of-this-test"
 
 
@@ -85,6 +86,10 @@ def _client(transport: httpx.ASGITransport) -> httpx.AsyncClient:
 
 
 PLACES = st.sampled_from(["1", "1,2", "-1,2.5", "1.0,2", "0,0,0", "1,x"])
+GOOD = st.sampled_from(["1", "1,2", "-1,2.5", "0,0,0"])
+ENDS = st.fixed_dictionaries(
+    {"from": GOOD, "to": GOOD}, optional={"type": st.sampled_from(["knows", "related"])}
+)
 KEYS = st.none() | st.sampled_from(["key-1", "key-2"])
 VERSIONS = st.none() | st.integers(1, 4)
 WORDS = st.sampled_from(["tea", "green tea", "the kettle is broken", "Zürich", "茶 四时", ""])
@@ -104,6 +109,16 @@ MEMORIES = st.fixed_dictionaries(
         "pinned": st.booleans(),
     },
 )
+CHANGES = st.fixed_dictionaries(
+    {},
+    optional={
+        "payload": st.dictionaries(st.sampled_from(["note", "n", "who"]), VALUES, max_size=2),
+        "importance": st.sampled_from([0, 3.5]),
+        "tags": st.lists(st.sampled_from(["a", "c", ""]), max_size=2),
+        "expires_at": st.sampled_from(["2999-01-01T00:00:00Z", "2001-01-01T00:00:00Z", None]),
+        "pinned": st.booleans(),
+    },
+).filter(bool)
 FILTERS = st.none() | st.sampled_from(
     [
         {"note": "tea"},
@@ -174,6 +189,74 @@ class Histories(RuleBasedStateMachine):
     def recall(self, **given: object) -> None:
         self.do("recall", **given)
 
+    @rule(at=PLACES, changes=CHANGES, key=KEYS, if_version=VERSIONS)
+    def patch(self, **given: object) -> None:
+        self.do("patch", **given)
+
+    @rule(at=PLACES, limit=st.none() | st.sampled_from([1, 0]))
+    def history(self, **given: object) -> None:
+        self.do("history", **given)
+
+    @rule(at=PLACES, version=st.integers(1, 5), key=KEYS, if_version=VERSIONS)
+    def restore(self, **given: object) -> None:
+        self.do("restore", **given)
+
+    @rule(places=st.lists(GOOD, min_size=1, max_size=3), key=KEYS)
+    def delete_these(self, **given: object) -> None:
+        self.do("delete_many", **given)
+
+    @rule(filter=FILTERS.filter(bool), key=KEYS)
+    def delete_those(self, **given: object) -> None:
+        self.do("delete_many", **given)
+
+    @rule(ends=ENDS, weight=st.none() | st.sampled_from([0.5, 2, 0]), key=KEYS)
+    def link(self, ends: dict[str, object], **given: object) -> None:
+        self.do("link", **ends, **given)
+
+    @rule(ends=ENDS, key=KEYS)
+    def unlink(self, ends: dict[str, object], **given: object) -> None:
+        self.do("unlink", **ends, **given)
+
+    @rule(
+        at=PLACES,
+        type=st.none() | st.just("knows"),
+        direction=st.none() | st.sampled_from(["in", "out", "both"]),
+        limit=st.none() | st.sampled_from([1, 0]),
+    )
+    def neighbors(self, **given: object) -> None:
+        self.do("neighbors", **given)
+
+    @rule(ends=ENDS)
+    def path(self, ends: dict[str, object]) -> None:
+        self.do("path", **ends)
+
+    @rule(low=PLACES, high=PLACES)
+    def range(self, **given: object) -> None:
+        self.do("range", **given)
+
+    @rule(
+        asked=st.fixed_dictionaries(
+            {"term": st.sampled_from(["tea", "TEA", "kettel", "%", " "])},
+            optional={
+                "exact": st.booleans(),
+                "case_sensitive": st.booleans(),
+                "top_k": st.sampled_from([1, 50, 0]),
+                "kind": st.sampled_from(["episodic", "semantic"]),
+                "filter": FILTERS.filter(bool),
+            },
+        )
+    )
+    def keyword_search(self, **given: object) -> None:
+        self.do("keyword_search", **given)
+
+    @rule()
+    def events(self) -> None:
+        self.do("events")
+
+    @rule(dry_run=st.booleans())
+    def decay(self, **given: object) -> None:
+        self.do("decay", **given)
+
 
 def test_every_door_gives_the_same_answer_as_the_others_and_as_a_dict(doors: Doors) -> None:
     class Bound(Histories):
@@ -187,6 +270,7 @@ def test_every_door_gives_the_same_answer_as_the_others_and_as_a_dict(doors: Doo
             stateful_step_count=STEPS,
             deadline=None,
             suppress_health_check=list(HealthCheck),
+            phases=PHASES,
             print_blob=True,
         ),
     )

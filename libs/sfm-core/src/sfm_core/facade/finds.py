@@ -1,7 +1,7 @@
 """The facade's calls that find by place and by words."""
 
 from sfm_core import decode
-from sfm_core.facade.inputs import At, coordinate_of, judged
+from sfm_core.facade.inputs import At, judged, text_of
 from sfm_core.facade.opened import Opened
 from sfm_core.model import KeywordHit, Page
 
@@ -19,7 +19,7 @@ class Finds(Opened):
             Unavailable: the store does not answer.
         """
         said = {name: str(value) for name, value in asked.items()}
-        corners = {"min": coordinate_of(low).text, "max": coordinate_of(high).text}
+        corners = {"min": text_of(low), "max": text_of(high)}
         query = decode.range_query(said | corners)
         return await self.runtime.find.inside(self.namespace, query)
 

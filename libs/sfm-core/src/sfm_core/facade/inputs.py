@@ -21,6 +21,11 @@ def coordinate_of(at: At) -> Coordinate:
     return Coordinate.parse(at) if isinstance(at, str) else decode.coordinate_list(list(at))
 
 
+def text_of(at: At) -> str:
+    """What a query parameter would say: a text as it was given, to be judged with the rest."""
+    return at if isinstance(at, str) else coordinate_of(at).text
+
+
 def raw_memory(payload: object, fields: Mapping[str, object]) -> object:
     return judged({"payload": payload, **{k: v for k, v in fields.items() if v is not None}})
 

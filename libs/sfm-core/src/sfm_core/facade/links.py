@@ -1,7 +1,7 @@
 """The facade's calls about links."""
 
 from sfm_core import decode
-from sfm_core.facade.inputs import At, coordinate_of, judged, receipt_of
+from sfm_core.facade.inputs import At, coordinate_of, judged, receipt_of, text_of
 from sfm_core.facade.opened import Opened
 from sfm_core.model import DEFAULT_LINK_TYPE, Linked, NeighborPage, Path, Unlinked
 
@@ -42,7 +42,7 @@ class Links(Opened):
         Raises:
             NotFound: nothing was ever stored at one of the ends.
         """
-        asked = {"from": _text(origin), "to": _text(target), "type": type}
+        asked = {"from": text_of(origin), "to": text_of(target), "type": type}
         key = decode.link_key(asked)
         receipt = receipt_of(idempotency_key, "unlink", None, asked)
         return await self.runtime.graph.unlink(self.namespace, key, receipt=receipt)
@@ -54,7 +54,7 @@ class Links(Opened):
             NotFound: no memory lives at one of the ends.
         """
         named = {name: str(value) for name, value in asked.items()}
-        query = decode.path_query({**named, "from": _text(origin), "to": _text(target)})
+        query = decode.path_query({**named, "from": text_of(origin), "to": text_of(target)})
         return await self.runtime.graph.path(self.namespace, query)
 
     async def neighbors(self, coordinate: At, **asked: str | int) -> NeighborPage:
@@ -63,14 +63,10 @@ class Links(Opened):
         Raises:
             NotFound: no memory lives there.
         """
-        query = decode.neighbor_query({name: str(value) for name, value in asked.items()})
         at = coordinate_of(coordinate)
+        query = decode.neighbor_query({name: str(value) for name, value in asked.items()})
         return await self.runtime.graph.neighbors(self.namespace, at, query)
 
 
 def _numbers(at: At) -> list[int | float]:
     return coordinate_of(at).numbers()
-
-
-def _text(at: At) -> str:
-    return coordinate_of(at).text
