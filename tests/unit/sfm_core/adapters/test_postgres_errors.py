@@ -29,6 +29,7 @@ RAISED = [
         (E.OutOfMemoryError, Unavailable),
         (E.DiskFullError, Unavailable),
         (E.LockNotAvailableError, Unavailable),
+        (E.UniqueViolationError, Unavailable),
         (E.AdminShutdownError, Unavailable),
         (E.QueryCanceledError, Unavailable),
         (E.PostgresSystemError, Unavailable),

@@ -28,7 +28,10 @@ _AGAIN: Final = (
     asyncpg.SerializationError,
     asyncpg.DeadlockDetectedError,
     asyncpg.InvalidCachedStatementError,
+    asyncpg.UniqueViolationError,
 )
+"""Among them two who insert one memory at once: `ON CONFLICT` watches one unique index, and the
+later one may meet the earlier in another first."""
 _LOST: Final = (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
 _NO_ANSWER: Final = "the record store does not answer"
 _BUSY: Final = "the record store is busy with the same memories"
@@ -38,6 +41,7 @@ _OTHER_SCHEMA: Final = "the database's schema is not this version's: run `soma m
 _BY_STATE: Final[Mapping[str, tuple[type[SfmError], str]]] = {
     "08": (Unavailable, _NO_ANSWER),
     "22": (InvalidInput, _NO_VALUE),
+    "23505": (Unavailable, _BUSY),
     "23514": (InvalidInput, _NO_VALUE),
     "25": (Unavailable, _NO_ANSWER),  # read-only after a failover; an idle transaction ended
     "28": (Misconfigured, _REFUSED),
