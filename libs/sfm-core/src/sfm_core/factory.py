@@ -1,7 +1,7 @@
 """Where ports meet adapters: an open runtime for a service, or a facade for a program."""
 
 import math
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, fields
 from datetime import timedelta
@@ -116,6 +116,7 @@ async def open_runtime(
     embedder: ObservedEmbedder | None = None,
     model_cache: Path | None = None,
     warm_up: bool = False,
+    warmed: Callable[[], None] | None = None,
     telemetry: Telemetry | None = None,
     quota: Quota | None = None,
 ) -> AsyncGenerator[Runtime]:
@@ -123,8 +124,9 @@ async def open_runtime(
 
     `embedder` takes the place of the configured one; `model_cache` is where the packaged model
     is built the first time (default: the user's cache folder). With `warm_up`, views are loaded
-    in the background at once instead of by the first recall of each namespace. With a `quota`,
-    the runtime has a limiter that keeps it, shared through Redis where there is one.
+    in the background at once instead of by the first recall of each namespace, and `warmed` is
+    called when that is done. With a `quota`, the runtime has a limiter that keeps it, shared
+    through Redis where there is one.
 
     Raises:
         Misconfigured: a setting is missing, a model file is wrong, or the database's schema is
@@ -174,7 +176,7 @@ async def open_runtime(
         )
         tasks = await stack.enter_async_context(owned_tasks())
         if warm_up:
-            tasks.start_soon(recall.warm_up)
+            tasks.start_soon(_warm_up, recall, warmed)
         jobs = await stack.enter_async_context(OwnedJobs.open())
         wakes, generations = Wakes(), Generations()
         commits = Commits(
@@ -250,6 +252,12 @@ async def open_runtime(
             shared=shared,
             tenant_rules=stores.tenant_rules,
         )
+
+
+async def _warm_up(recall: RecallEngine, warmed: Callable[[], None] | None) -> None:
+    await recall.warm_up()
+    if warmed is not None:
+        warmed()
 
 
 def scoring_of(settings: CoreSettings) -> Scoring:

@@ -10,6 +10,7 @@ from sfm_api.server import serve_http
 from sfm_api.settings import ServiceSettings
 from sfm_core.factory import open_runtime
 from sfm_core.model import Quota
+from sfm_core.runtime.garbage import set_aside
 from sfm_core.runtime.metrics import open_telemetry, watch_loop
 from sfm_core.runtime.tracing import Tracing
 
@@ -30,6 +31,7 @@ async def run(settings: ServiceSettings, stopping: anyio.Event, *, tracing: Trac
     async with open_runtime(
         settings.core,
         warm_up=True,
+        warmed=set_aside,
         telemetry=tracing.observing(telemetry),
         quota=Quota.of(settings.http.rate_limit, settings.http.rate_limit_window_seconds),
     ) as runtime:

@@ -14,6 +14,7 @@ import anyio
 from sfm_api.server import serve_http
 from sfm_core.errors import SfmError
 from sfm_core.runtime.blas import one_thread_each
+from sfm_core.runtime.garbage import set_aside
 from sfm_core.runtime.lifecycle import DrainTimeout, run_until_stopped
 from sfm_core.runtime.logging import configure
 from sfm_core.runtime.metrics import watch_loop
@@ -70,8 +71,9 @@ async def _run(
 ) -> None:
     token, token_file = _token(settings, held)
     http = settings.http
+    opened = open_app(settings, data_dir=held.path, token=token, tracing=tracing, warmed=set_aside)
     async with (
-        open_app(settings, data_dir=held.path, token=token, tracing=tracing) as (app, telemetry),
+        opened as (app, telemetry),
         anyio.create_task_group() as tasks,
     ):
         tasks.start_soon(watch_loop, telemetry)

@@ -1,6 +1,6 @@
 """Where everything of the one-process server is opened, in order, and closed in reverse."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -58,9 +58,17 @@ async def open_core(settings: CoreSettings, data_dir: Path) -> AsyncGenerator[Co
 
 @asynccontextmanager
 async def open_app(
-    settings: StandaloneSettings, *, data_dir: Path, token: Secret, tracing: Tracing
+    settings: StandaloneSettings,
+    *,
+    data_dir: Path,
+    token: Secret,
+    tracing: Tracing,
+    warmed: Callable[[], None] | None = None,
 ) -> AsyncGenerator[tuple[Starlette, PrometheusTelemetry]]:
-    """The REST application over an open runtime, ready for requests, with upkeep now and then."""
+    """The REST application over an open runtime, ready for requests, with upkeep now and then.
+
+    `warmed` is called when the views that there is room for are loaded.
+    """
     telemetry = open_telemetry()
     async with (
         open_core(settings.core, data_dir) as core,
@@ -68,6 +76,7 @@ async def open_app(
             core,
             model_cache=data_dir / MODELS,
             warm_up=True,
+            warmed=warmed,
             telemetry=tracing.observing(telemetry),
             quota=Quota.of(settings.rate_limit, settings.http.rate_limit_window_seconds),
         ) as runtime,
