@@ -75,10 +75,11 @@ class CountingEmbedder:
 
 
 class Interrupted(InMemoryStore):
-    """Lets somebody in right before the next write, or right before the next reading."""
+    """Lets somebody in right before the next write, or before or after the next reading."""
 
     before_apply: Callable[[], Awaitable[object]] | None = None
     before_get: Callable[[], Awaitable[object]] | None = None
+    after_get: Callable[[], Awaitable[object]] | None = None
 
     async def apply(self, namespace: str, writes: Sequence[Write], **rest: Any) -> Applied:
         if (intruder := self.before_apply) is not None:
@@ -87,9 +88,12 @@ class Interrupted(InMemoryStore):
         return await super().apply(namespace, writes, **rest)
 
     async def get(self, namespace: str, coordinates: Any) -> Mapping[Coordinate, Memory]:
-        found = await super().get(namespace, coordinates)
         if (intruder := self.before_get) is not None:
             self.before_get = None
+            await intruder()
+        found = await super().get(namespace, coordinates)
+        if (intruder := self.after_get) is not None:
+            self.after_get = None
             await intruder()
         return found
 
@@ -261,6 +265,21 @@ async def test_of_equally_important_ones_those_go_that_were_not_recalled_or_read
     assert [where for where, *_ in told(await bench.run())] == ["2", "4"]
 
 
+async def test_the_counts_of_what_is_gone_go_too() -> None:
+    bench = a_bench()
+    for where in ("1", "2"):
+        await bench.put(where)
+    ids = [memory.id for memory in (await bench.live()).values()]
+    accesses = Accesses(store=bench.rows, clock=bench.clock)
+    accesses.note(NS, ids)
+    await accesses.flush()
+    await bench.remember.delete(NS, at("1"))
+    await bench.run(dry_run=True)
+    assert set(await bench.rows.counted(NS, ids)) == set(ids)
+    await bench.run()
+    assert set(await bench.rows.counted(NS, ids)) == {ids[1]}
+
+
 async def test_pinned_memories_are_never_pruned_and_too_many_of_them_are_told() -> None:
     bench = a_bench(UpkeepPolicy(max_memories=1))
     for where in ("1", "2", "3"):
@@ -333,6 +352,7 @@ async def test_it_all_runs_through_without_being_asked_again(
         ("before_apply", "pruned"),
         ("before_apply", "decayed"),
         ("before_get", "decayed"),
+        ("after_get", "decayed"),
     ],
 )
 async def test_a_write_between_plan_and_deed_wins(moment: str, kind: str) -> None:
