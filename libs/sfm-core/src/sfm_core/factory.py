@@ -50,6 +50,7 @@ from sfm_core.ports import (
 from sfm_core.recall.engine import RecallEngine, RecallPolicy
 from sfm_core.recall.erased import ErasableViews
 from sfm_core.recall.graphs import GraphViews
+from sfm_core.recall.rows import Forgetting
 from sfm_core.remember import Commits, Lifecycle, Remember
 from sfm_core.runtime.clock import SystemClock
 from sfm_core.runtime.core_settings import CoreSettings
@@ -147,13 +148,19 @@ async def open_runtime(
                 )
             )
         shared = await stack.enter_async_context(
-            open_shared(settings.redis_url, quota=quota, telemetry=telemetry)
+            open_shared(
+                settings.redis_url,
+                read_cache=settings.read_cache,
+                quota=quota,
+                telemetry=telemetry,
+            )
         )
         stores = await _stores(pool, embedder.info.dim)
         store = stores.records
         accesses = await stack.enter_async_context(Accesses.open(store=stores.upkeep, clock=clock))
         recall = await stack.enter_async_context(
             RecallEngine.open(
+                cache=shared.cache,
                 records=store,
                 feed=store,
                 embedder=embedder,
@@ -178,11 +185,12 @@ async def open_runtime(
         if warm_up:
             tasks.start_soon(_warm_up, recall, warmed)
         jobs = await stack.enter_async_context(OwnedJobs.open())
+        applied = recall.views if shared.cache is None else Forgetting(recall.views, shared.cache)
         wakes, generations = Wakes(), Generations()
         commits = Commits(
             records=store,
             embedder=embedder,
-            applied=recall.views,
+            applied=applied,
             jobs=jobs,
             wake=wakes.wake,
             generations=generations,
@@ -220,7 +228,7 @@ async def open_runtime(
                 links=stores.links,
                 records=store,
                 graphs=GraphViews(recall.views, deadline_s=settings.recall_deadline_seconds),
-                applied=recall.views,
+                applied=applied,
                 jobs=jobs,
                 clock=clock,
             ),
@@ -235,7 +243,7 @@ async def open_runtime(
                     embedder=embedder,
                     commits=commits,
                     links=stores.links,
-                    applied=recall.views,
+                    applied=applied,
                     jobs=jobs,
                 )
             ),

@@ -287,6 +287,9 @@ class InMemoryStore:
         live = self._space(namespace).live()
         return {row.memory.id: row.memory for row in live if row.memory.id in wanted}
 
+    async def positions(self, namespace: str, ids: Collection[UUID]) -> Mapping[UUID, int]:
+        return {id_: row.position for id_, row in (await self.fetch(namespace, ids)).items()}
+
     async def view_rows(
         self, namespace: str, ids: Collection[UUID], *, model_revision: str
     ) -> Sequence[ViewRow]:

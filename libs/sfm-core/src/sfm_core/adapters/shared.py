@@ -6,16 +6,18 @@ from dataclasses import dataclass
 
 from sfm_core.adapters.failover_limiter import FailoverLimiter
 from sfm_core.adapters.inmemory_limiter import InMemoryLimiter
+from sfm_core.adapters.redis.cache import RedisCache
 from sfm_core.adapters.redis.limiter import RedisLimiter
 from sfm_core.adapters.redis.link import RedisLink
 from sfm_core.model import Quota
-from sfm_core.ports import RateLimiter, Telemetry
+from sfm_core.ports import Cache, RateLimiter, Telemetry
 from sfm_core.runtime.secret import Secret
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shared:
     redis: RedisLink | None = None
+    cache: Cache | None = None
     limiter: RateLimiter | None = None
     """None: nobody is limited."""
 
@@ -26,7 +28,7 @@ class Shared:
 
 @asynccontextmanager
 async def open_shared(
-    url: Secret | None, *, quota: Quota | None, telemetry: Telemetry
+    url: Secret | None, *, read_cache: bool, quota: Quota | None, telemetry: Telemetry
 ) -> AsyncGenerator[Shared]:
     """Ready whether or not Redis answers: it is asked when it is needed.
 
@@ -39,4 +41,4 @@ async def open_shared(
         return
     async with RedisLink.open(url.value, telemetry=telemetry) as link:
         limiter = own if own is None else FailoverLimiter(RedisLimiter(link, own.quota), own)
-        yield Shared(redis=link, limiter=limiter)
+        yield Shared(redis=link, cache=RedisCache(link) if read_cache else None, limiter=limiter)

@@ -14,7 +14,7 @@ from sfm_core.ports.graphs import GraphStore
 from sfm_core.ports.links import LinkStore
 from sfm_core.ports.process import Clock, Jobs, NoTelemetry, Telemetry
 from sfm_core.ports.records import RecordStore
-from sfm_core.ports.shared import Cache, RateLimiter
+from sfm_core.ports.shared import Cache, RateLimiter, Rows
 from sfm_core.ports.snapshots import LogIdentity, ViewFiles
 from sfm_core.ports.upkeep import (
     AccessNotes,
@@ -47,6 +47,7 @@ __all__ = [
     "Projection",
     "RateLimiter",
     "RecordStore",
+    "Rows",
     "Telemetry",
     "UpkeepRows",
     "ViewFiles",

@@ -79,6 +79,10 @@ class RecordStore(Protocol):
         """The live memories with these ids; an absent one has no entry."""
         ...
 
+    async def positions(self, namespace: str, ids: Collection[UUID]) -> Mapping[UUID, int]:
+        """Log positions of the live memories with these ids: `fetch` without the rows."""
+        ...
+
     async def view_rows(
         self, namespace: str, ids: Collection[UUID], *, model_revision: str
     ) -> Sequence[ViewRow]:

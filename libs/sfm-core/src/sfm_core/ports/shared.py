@@ -26,6 +26,14 @@ class RateLimiter(Protocol):
         ...
 
 
+class Rows(Protocol):
+    """Where the rows of hits come from: `RecordStore`, or something in front of it."""
+
+    async def fetch(self, namespace: str, ids: Collection[UUID]) -> Mapping[UUID, Memory]:
+        """As `RecordStore.fetch`, and as new."""
+        ...
+
+
 class Cache(Protocol):
     """Memories by id, beside the truth, for a bounded time.
 

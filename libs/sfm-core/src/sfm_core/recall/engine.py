@@ -20,6 +20,7 @@ from sfm_core.offload import off_loop
 from sfm_core.owned import owned_tasks
 from sfm_core.ports import (
     AccessNotes,
+    Cache,
     ChangeFeed,
     Clock,
     Embedder,
@@ -27,6 +28,7 @@ from sfm_core.ports import (
     NoNotes,
     NoTelemetry,
     RecordStore,
+    Rows,
     Telemetry,
     ViewFiles,
     WordSearch,
@@ -38,6 +40,7 @@ from sfm_core.recall.payloads import PayloadColumns
 from sfm_core.recall.rank import Candidate, Ranked
 from sfm_core.recall.rankings import Ranking, Rankings
 from sfm_core.recall.reservoir import Reservoir
+from sfm_core.recall.rows import CachedRows
 from sfm_core.recall.scans import Scans
 from sfm_core.recall.streaming import HitStream, first_of
 from sfm_core.recall.view import Snapshot, View
@@ -86,6 +89,7 @@ class RecallEngine:
         rankings: Rankings,
         feed: ChangeFeed,
         records: RecordStore,
+        rows: Rows,
         analyzer: Analyzer,
         scoring: Scoring,
         policy: RecallPolicy,
@@ -96,6 +100,7 @@ class RecallEngine:
         self._rankings = rankings
         self._feed = feed
         self._records = records
+        self._rows = rows
         self._analyzer = analyzer
         self._scoring = scoring
         self._policy = policy
@@ -111,6 +116,7 @@ class RecallEngine:
         feed: ChangeFeed,
         embedder: Embedder,
         clock: Clock,
+        cache: Cache | None = None,
         scoring: Scoring | None = None,
         policy: RecallPolicy | None = None,
         notes: AccessNotes | None = None,
@@ -176,6 +182,9 @@ class RecallEngine:
                 rankings=rankings,
                 feed=feed,
                 records=records,
+                rows=records
+                if cache is None
+                else CachedRows(tasks, records=records, cache=cache, telemetry=telemetry),
                 analyzer=analyzer,
                 scoring=scoring,
                 policy=policy,
@@ -350,7 +359,7 @@ class RecallEngine:
     async def _fetch(self, namespace: str, versions: Mapping[UUID, int]) -> Mapping[UUID, Memory]:
         started = perf_counter()
         if versions:
-            memories = await self._records.fetch(namespace, list(versions))
+            memories = await self._rows.fetch(namespace, list(versions))
         else:
             memories = {}
             if not self._views.healthy:

@@ -37,6 +37,9 @@ class CoreSettings(UpkeepSettings):
     redis_url: Secret | None = setting(
         "REDIS_URL", default=None, doc="Redis or Valkey that processes share; none: do without."
     )
+    read_cache: bool = setting(
+        "SFM_READ_CACHE", default=False, doc="Hold rows of hits in Redis, for a busy PostgreSQL."
+    )
     embedder: EmbedderName = setting(
         "SFM_EMBEDDER", default="onnx", doc="onnx (by meaning) or hash (by words, no model)."
     )

@@ -57,6 +57,7 @@ LABEL_VALUES: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "effect": frozenset(EffectKind),
         "normaliser": frozenset(METHODS),
         "event": frozenset({"restored", "refused", "saved", "not_saved"}),
+        "result": frozenset({"hit", "miss", "stale"}),
         "stage": frozenset({"embed", "wait", "scan", "hydrate"}),
     }
 )
@@ -120,6 +121,7 @@ METRICS: Final[Mapping[str, Metric]] = MappingProxyType(
             _info("embedder_info", "The embedder in use.", "name", "semantic", "revision"),
             _seconds("redis_duration_seconds", "Time a caller waited for Redis.", "outcome"),
             _gauge("redis_breaker_open", "1 while Redis is passed by, because it failed."),
+            _counter("cache_rows_total", "Rows of hits asked of the read cache.", "result"),
             _gauge("limiter_shared", "1: requests are counted in Redis; 0: by this process."),
             _counter("rate_limited_total", "Requests refused by the rate limit."),
             _seconds("event_loop_lag_seconds", "How late the event loop came round."),

@@ -23,6 +23,7 @@ SFM_NAMES: Final = frozenset(
         "SFM_MAX_MEMORY_SIZE",
         "SFM_MODEL_DIR",
         "SFM_PRUNING_INTERVAL_SECONDS",
+        "SFM_READ_CACHE",
         "SFM_RECALL_BETA",
         "SFM_RECALL_DEADLINE_SECONDS",
         "SFM_RECALL_HALF_LIFE_SECONDS",

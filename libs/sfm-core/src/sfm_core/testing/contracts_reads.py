@@ -78,6 +78,18 @@ class ReadingContract:
         assert [memory.coordinate for memory in found.values()] == [at("1")]
         assert list(found) == [first.id]
 
+    async def test_positions_are_those_of_the_live_memories(
+        self, store: RecordStore, namespace: str
+    ) -> None:
+        first = written(await store.apply(namespace, [an_upsert("1")]))
+        gone = written(await store.apply(namespace, [an_upsert("2")]))
+        await store.apply(namespace, [Delete(coordinate=at("2"))])
+        asked = [first.id, gone.id, uuid4()]
+        assert await store.positions(namespace, asked) == {first.id: first.position}
+        again = written(await store.apply(namespace, [an_upsert("1", payload={"n": 2})]))
+        assert await store.positions(namespace, asked) == {first.id: again.position}
+        assert await store.positions(f"{namespace}-b", asked) == {}
+
     async def test_the_oldest_live_memory_with_each_content_key_is_found(
         self, store: RecordStore, namespace: str
     ) -> None:

@@ -18,7 +18,7 @@ from sfm_core.adapters.postgres.feed import (
 from sfm_core.adapters.postgres.filter_terms import filter_terms
 from sfm_core.adapters.postgres.pool import EVERY_NAMESPACE, Pool
 from sfm_core.adapters.postgres.queries import load_queries
-from sfm_core.adapters.postgres.rows import memories_of
+from sfm_core.adapters.postgres.rows import memories_of, plain_uuid
 from sfm_core.adapters.postgres.stamps import caught_up, identity
 from sfm_core.adapters.postgres.words import by_words
 from sfm_core.adapters.postgres.writes import apply_writes
@@ -91,6 +91,11 @@ class PostgresStore:
         async with self._pool.scoped(namespace) as connection:
             rows = await connection.fetch(_SQL["fetch"], namespace, list(ids))
         return {memory.id: memory for memory in await memories_of(rows)}
+
+    async def positions(self, namespace: str, ids: Collection[UUID]) -> Mapping[UUID, int]:
+        async with self._pool.scoped(namespace) as connection:
+            rows = await connection.fetch(_SQL["positions_of"], namespace, list(ids))
+        return {plain_uuid(row["id"]): row["position"] for row in rows}
 
     async def view_rows(
         self, namespace: str, ids: Collection[UUID], *, model_revision: str

@@ -24,6 +24,11 @@ SELECT namespace, coord, id, version, position, kind, payload, text, text_given,
 FROM memories
 WHERE namespace = $1 AND id = ANY($2::uuid[]) AND deleted_at IS NULL;
 
+-- positions_of --
+-- Where the log has the live memories with these ids.
+SELECT id, position FROM memories
+WHERE namespace = $1 AND id = ANY($2::uuid[]) AND deleted_at IS NULL;
+
 -- last_version --
 -- Version of a memory or tombstone.
 SELECT version FROM memories WHERE namespace = $1 AND coord = $2;
