@@ -1,5 +1,6 @@
 """Who gets in, how far, and that a refused request is not read."""
 
+import anyio
 import httpx
 import pytest
 from starlette.types import ASGIApp, Message
@@ -121,6 +122,8 @@ async def _reads(app: ASGIApp, headers: dict[str, str]) -> tuple[int, int]:
 
     async def receive() -> Message:
         nonlocal asked
+        if asked:
+            await anyio.sleep_forever()  # the client stays, and says no more
         asked += 1
         return {"type": "http.request", "body": b'{"payload": {}}', "more_body": False}
 

@@ -1,8 +1,8 @@
 """What stands between a route and its handler: pure ASGI, one rule each.
 
 Order, from the outside: `Authenticated`, `RateLimited`, `Authorized`, `Admitted`, `Deadlined`,
-`BodyLimited`. So a request that is refused for its credential, or because its holder calls too
-often, is refused before a byte of its body is read.
+`Watched`, `BodyLimited`. So a request that is refused for its credential, or because its holder
+calls too often, is refused before a byte of its body is read.
 """
 
 from hashlib import blake2b

@@ -22,6 +22,7 @@ from sfm_api.limits import Limits
 from sfm_api.ratelimit import RateLimited
 from sfm_api.state import State
 from sfm_api.streams import KeptAlive, StreamLimited
+from sfm_api.watched import Watched
 from sfm_core.ports import RateLimiter
 
 type Handler = Callable[[Request[State]], Awaitable[Response]]
@@ -121,6 +122,7 @@ class _Guards:
         else:
             batch = operation.slow or operation.body is Body.BATCH
             app = self._read(app, operation.body)
+            app = Watched(app, reads_body=operation.body is not Body.NONE)
             app = Deadlined(app, seconds=limits.batch_s if batch else limits.request_s)
             app = Admitted(app, gate=self.gate)
         app = Authorized(app, needs=operation.needs)
