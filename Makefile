@@ -12,7 +12,7 @@ T ?=
 A ?=
 
 .PHONY: help setup-dev run test differential canaries check fmt lint types layers lock-check gen-check bench bench-quality bench-slab \
-	bench-service example gen settings clean
+	bench-service soak example gen settings clean
 
 help: ## Print this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' Makefile
@@ -79,6 +79,9 @@ bench-slab: .venv/.ready-bench ## Exact vector search beside FAISS, usearch and 
 
 bench-service: .venv/.ready-bench ## REST under an open-loop load
 	$(PY) -m benchmarks.service $(A)
+
+soak: .venv/.ready-dev ## Whether memory grows (A="--recalls 1000000 --abandoned 10000")
+	$(PY) -m benchmarks.soak $(A)
 
 example: .venv/.ready-run ## Store a real conversation and ask about it
 	$(PY) examples/conversation.py $(A)

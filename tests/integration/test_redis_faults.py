@@ -81,9 +81,7 @@ async def test_only_latency_changes(name: str) -> None:
             for _ in range(40):
                 hits, _ = await asked(client)
                 assert hits == expected
-            changed = await client.put(
-                "/v1/acme/memories/1", json={"payload": {"said": "green tea again"}}
-            )
+            changed = await client.put("/v1/acme/memories/1", json=AGAIN)
             assert changed.status_code == 200
             hits, _ = await asked(client)
             assert [hit["payload"] for hit in hits] == [AGAIN["payload"]]

@@ -8,6 +8,7 @@ from functools import partial
 
 import anyio
 import httpx
+import psutil
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -188,3 +189,25 @@ async def test_an_answer_before_the_body_was_read_frees_a_connection_that_stalls
             await client.send(b"x" * 65_536)
         assert (await client.receive()).startswith(b"HTTP/1.1 401")
         await ended.wait()
+
+
+async def test_a_connection_that_its_client_closed_is_not_kept() -> None:
+    ended = anyio.Event()
+
+    async def slow(_: Request) -> Response:
+        try:
+            await anyio.sleep(0.05)
+        finally:
+            ended.set()
+        return PlainTextResponse("late")
+
+    files = psutil.Process().num_fds
+    async with served(app_with(slow)) as server:
+        before = files()
+        for _ in range(20):
+            async with await anyio.connect_tcp("127.0.0.1", server.port) as client:
+                await client.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        await ended.wait()
+        with anyio.fail_after(10):
+            while files() > before:  # noqa: ASYNC110 - nobody tells of a file
+                await anyio.sleep(0.01)

@@ -2,7 +2,8 @@
 
 Hypercorn 0.18 does not keep its own graceful timeout on Python 3.12 and later, returns with a
 pending cancellation in its task on 3.12, and hangs a connection whose request was answered
-before its body was read, when more of the body than its queue holds is on the way.
+before its body was read, when more of the body than its queue holds is on the way. It also
+keeps a connection that its client has closed until the time for idle ones (75 s) is over.
 """
 
 import errno
@@ -11,9 +12,12 @@ import socket
 from typing import Final, final
 
 import anyio
+import hypercorn.asyncio.run
 from anyio.abc import TaskStatus
 from hypercorn.asyncio import serve
+from hypercorn.asyncio.tcp_server import TCPServer
 from hypercorn.config import Config
+from hypercorn.events import Event, Updated
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -66,6 +70,29 @@ async def serve_http(
         await anyio.sleep(_CUT_S)
         log.warning("http.aborted", extra={"drain_s": drain_s})
         tasks.cancel_scope.cancel()
+
+
+@final
+class _PromptServer(TCPServer):
+    """Hypercorn's connection, closed as soon as its client closed it and its calls have ended.
+
+    Otherwise its timer for idle connections holds it, and the file, for 75 s more.
+    """
+
+    _ended = False
+
+    async def _read_data(self) -> None:
+        await super()._read_data()
+        self._ended = True
+        await self.idle_task.stop()
+
+    async def protocol_send(self, event: Event) -> None:
+        if not (self._ended and isinstance(event, Updated)):
+            await super().protocol_send(event)
+
+
+# `serve` makes its connections from this name and takes no other.
+hypercorn.asyncio.run.TCPServer = _PromptServer  # type: ignore[attr-defined]
 
 
 @final
