@@ -1,7 +1,9 @@
 import anyio
+import anyio.lowlevel
 import pytest
 
-from sfm_core.owned import owned_tasks
+from sfm_core.errors import Unavailable
+from sfm_core.owned import OwnedJobs, owned_tasks
 
 
 async def raising(error: Exception, *, in_a_task: bool) -> None:
@@ -43,3 +45,19 @@ async def test_a_cancelled_caller_is_cancelled() -> None:
             tasks.start_soon(anyio.sleep_forever)
             await anyio.sleep_forever()
     assert scope.cancelled_caught
+
+
+async def test_jobs_whose_callers_left_still_count_and_one_too_many_is_refused() -> None:
+    release = anyio.Event()
+    with anyio.fail_after(5):
+        async with OwnedJobs.open(limit=3) as jobs:
+            for _ in range(3):
+                async with anyio.create_task_group() as callers:
+                    callers.start_soon(jobs.run, release.wait)
+                    await anyio.wait_all_tasks_blocked()
+                    callers.cancel_scope.cancel()
+            with pytest.raises(Unavailable, match="too many"):
+                await jobs.run(anyio.lowlevel.checkpoint)
+            release.set()
+            await anyio.wait_all_tasks_blocked()
+            await jobs.run(anyio.lowlevel.checkpoint)

@@ -39,6 +39,10 @@ async def owned_tasks() -> AsyncGenerator[anyio.abc.TaskGroup]:
         raise
 
 
+MAX_JOBS: Final = 1024
+"""Jobs at once: their callers may all have left, so no gate before them bounds their number."""
+
+
 @final
 class OwnedJobs:
     """Implements `ports.Jobs`: each job runs in a task of the block that opened this.
@@ -48,15 +52,17 @@ class OwnedJobs:
     waits at its end for the jobs that have begun.
     """
 
-    def __init__(self, tasks: anyio.abc.TaskGroup) -> None:
+    def __init__(self, tasks: anyio.abc.TaskGroup, *, limit: int = MAX_JOBS) -> None:
         self._tasks = tasks
+        self._limit = limit
+        self._running = 0
         self._is_open = True
 
     @classmethod
     @asynccontextmanager
-    async def open(cls) -> AsyncGenerator["OwnedJobs"]:
+    async def open(cls, *, limit: int = MAX_JOBS) -> AsyncGenerator["OwnedJobs"]:
         async with owned_tasks() as tasks:
-            jobs = cls(tasks)
+            jobs = cls(tasks, limit=limit)
             try:
                 yield jobs
             finally:
@@ -66,10 +72,12 @@ class OwnedJobs:
         """What the job gives or raises; when the waiting caller is cancelled it still ends.
 
         Raises:
-            Unavailable: all is being closed, nothing was begun.
+            Unavailable: all is being closed, or too many jobs are going on; nothing was begun.
         """
         if not self._is_open:
             raise Unavailable("the process is stopping")
+        if self._running >= self._limit:
+            raise Unavailable("too many writes are going on; try again", limit=self._limit)
         done = anyio.Event()
         results: list[T] = []
         failures: list[Exception] = []
@@ -84,8 +92,10 @@ class OwnedJobs:
                 if not is_awaited and not isinstance(error, SfmError):
                     _LOG.exception("job.failed")
             finally:
+                self._running -= 1
                 done.set()
 
+        self._running += 1
         self._tasks.start_soon(work)
         try:
             await done.wait()
