@@ -1,7 +1,7 @@
 """Redis stopped, frozen, flushed, full: only latency changes."""
 
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from time import perf_counter
 from typing import Any
 
@@ -18,7 +18,7 @@ from sfm_core.model import Quota
 from sfm_core.runtime.core_settings import CoreSettings
 from sfm_core.runtime.metrics import open_telemetry
 from sfm_core.runtime.secret import Secret
-from tests.servers.valkey import TestValkey, valkey
+from tests.servers.valkey import TestValkey
 from tests.unit.sfm_api.api_client import SETTINGS, TEA, client_of
 
 pytestmark = pytest.mark.integration
@@ -71,8 +71,8 @@ def fault(server: TestValkey, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["stopped", "frozen", "flushed", "full"])
-async def test_only_latency_changes(name: str) -> None:
-    with valkey() as server:
+async def test_only_latency_changes(name: str, own_valkey: TestValkey) -> None:
+    with nullcontext(own_valkey) as server:
         async with served(server.url) as client:
             assert (await client.put("/v1/acme/memories/1", json=TEA)).status_code == 201
             expected, _ = await asked(client)
@@ -93,8 +93,10 @@ async def test_only_latency_changes(name: str) -> None:
                 server.thaw()
 
 
-async def test_a_frozen_redis_costs_a_few_calls_their_budget_and_the_others_nothing() -> None:
-    with valkey() as server:
+async def test_a_frozen_redis_costs_a_few_calls_their_budget_and_the_others_nothing(
+    own_valkey: TestValkey,
+) -> None:
+    with nullcontext(own_valkey) as server:
         async with RedisLink.open(server.url, budget_s=0.02) as link:
             await link.ping()
             server.freeze()
