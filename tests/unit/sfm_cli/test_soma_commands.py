@@ -93,7 +93,7 @@ def test_recall_passes_what_was_given_in_the_words_of_rest() -> None:
         *("--box", "-1,0:1,2.5", "--min-score", "0", "--min-similarity", "-1"),
         *("--min-position", "0", "--weights", '{"vector": 1}', "--explain"),
         *("--include", "payload", "--json", "--explain-for", "-1,2", "--explain-for", "7"),
-        *("--budget-tokens", "500"),
+        *("--budget-tokens", "500", "--context", "a turn", "--context", "another"),
         client=client,
     )
     assert client.asked == [
@@ -113,6 +113,7 @@ def test_recall_passes_what_was_given_in_the_words_of_rest() -> None:
                 "min_position": 0,
                 "weights": {"vector": 1},
                 "explain": True,
+                "context": ("a turn", "another"),
                 "explain_for": [[-1, 2], [7]],
                 "include": ("payload",),
                 "budget_tokens": 500,

@@ -71,10 +71,14 @@ class Scoring:
     session: float = 0.54
     """Share that the best memory of the session gives."""
 
+    situation: float = 0.2
+    """Share of the question's meaning and words that the recent turns around it stand for, when a
+    recall brings any; below 1."""
+
     def __post_init__(self) -> None:
-        unit = (self.beta, self.b, self.near, self.far, self.session)
+        unit = (self.beta, self.b, self.near, self.far, self.session, self.situation)
         if not all(0.0 <= x <= 1.0 for x in unit):
-            raise Misconfigured("beta, b, near, far and session lie in [0, 1]")
+            raise Misconfigured("beta, b, near, far, session and situation lie in [0, 1]")
         if not (0.0 < self.half_life_s < math.inf and 0.0 <= self.k1 < math.inf):
             raise Misconfigured("half_life_s is above 0, k1 at least 0, both finite")
         if abs(2.0 * self.near + 2.0 * self.far + self.session - 1.0) > 1e-9:

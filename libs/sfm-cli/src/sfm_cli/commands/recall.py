@@ -26,6 +26,12 @@ from sfm_core.errors import Fault, InvalidInput
 @click.option("--weights", metavar="JSON", help='Like {"vector": 1, "keyword": 0.5}.')
 @click.option("--explain", is_flag=True, help="Show what each score is the sum of.")
 @click.option(
+    "--context",
+    multiple=True,
+    metavar="TEXT",
+    help="A recent turn that QUERY stands in; may be repeated, oldest first.",
+)
+@click.option(
     "--explain-for",
     multiple=True,
     metavar="COORD",

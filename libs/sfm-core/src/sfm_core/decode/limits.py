@@ -13,6 +13,7 @@ MAX_TERM_CHARS: Final = 256
 """Of a keyword search."""
 MAX_TOP_K: Final = 200
 MAX_EXPLAINED: Final = 16
+MAX_CONTEXT_TEXTS: Final = 8
 MAX_BUDGET_TOKENS: Final = 10_000_000
 MAX_WEIGHT: Final = 1e6
 MAX_BATCH_ITEMS: Final = 1000

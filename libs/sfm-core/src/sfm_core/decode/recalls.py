@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from typing import Final
 
 from sfm_core.coordinates import MAX_AXES, Coordinate
-from sfm_core.decode.fields import Faults, Fields, fields, judged
+from sfm_core.decode.fields import Faults, Fields, checked_string, fields, judged
 from sfm_core.decode.limits import (
     MAX_BATCH_QUERIES,
     MAX_BUDGET_TOKENS,
+    MAX_CONTEXT_TEXTS,
     MAX_EXPLAINED,
     MAX_QUERY_CHARS,
     MAX_TOP_K,
@@ -76,6 +77,7 @@ def _recall(raw: object, path: str, faults: Faults, weights: Weights) -> RecallQ
         now=given.instant("now"),
         weights=_weights(given, weights),
         explain=given.flag("explain", default=False),
+        context=_context(given),
         explain_for=_places(given),
         include_payload="payload" in included,
         include_text="text" in included,
@@ -183,6 +185,23 @@ def _included(given: Fields) -> Sequence[str]:
         else:
             found.append(part)
     return found
+
+
+def _context(given: Fields) -> tuple[str, ...]:
+    if not given.has("context"):
+        return ()
+    raw, path = given.raw("context"), given.path("context")
+    if not isinstance(raw, list | tuple) or not 1 <= len(raw) <= MAX_CONTEXT_TEXTS:
+        given.wrong("context", f"must be an array of 1 to {MAX_CONTEXT_TEXTS} texts")
+        return ()
+    texts = [
+        checked_string(text, f"{path}/{i}", given.faults, high=MAX_QUERY_CHARS)
+        for i, text in enumerate(raw)
+    ]
+    for i, text in enumerate(texts):
+        if text is not None and not text.strip():
+            given.faults.add(f"{path}/{i}", "must not be blank")
+    return tuple(text for text in texts if text is not None)
 
 
 def _places(given: Fields) -> tuple[Coordinate, ...]:

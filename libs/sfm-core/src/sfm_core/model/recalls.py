@@ -63,6 +63,8 @@ class RecallQuery:
     """Time that recency and expiry are reckoned from; None: the clock's."""
     weights: Weights | None = None
     explain: bool = False
+    context: tuple[str, ...] = ()
+    """What the question stands in: recent turns, oldest first."""
     explain_for: tuple[Coordinate, ...] = ()
     """Places whose rank, or absence, the answer explains."""
     include_payload: bool = True

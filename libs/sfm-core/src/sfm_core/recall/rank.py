@@ -48,6 +48,8 @@ class Plan:
     model_revision: str
     analyzer: str
     """`Analyzer.revision` of what made `terms` and the index."""
+    around: Sequence[str] = ()
+    """Terms of the context that the question stands in; they count for `scoring.situation`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -291,8 +293,22 @@ def _chosen(snapshot: Snapshot, asked: _Asked, legs: _Legs) -> tuple[I64, Suppor
 
 
 def _bm25(snapshot: Snapshot, plan: Plan) -> F64:
+    """BM25 of all rows for the question; what it stands in counts for its share.
+
+    Both are on one scale: the best row for the context counts as the best for the question.
+    """
     scoring = plan.scoring
-    return snapshot.lexical.scores(plan.terms, snapshot.alive, k1=scoring.k1, b=scoring.b)
+    constants = {"k1": scoring.k1, "b": scoring.b}
+    asked = snapshot.lexical.scores(plan.terms, snapshot.alive, **constants)
+    if not plan.around:
+        return asked
+    around = snapshot.lexical.scores(plan.around, snapshot.alive, **constants)
+    most_asked, most_around = float(asked.max(initial=0.0)), float(around.max(initial=0.0))
+    if most_around <= 0.0:
+        return asked
+    scale = most_asked / most_around if most_asked > 0.0 else 1.0
+    mixed: F64 = (1.0 - scoring.situation) * asked + scoring.situation * scale * around
+    return mixed
 
 
 # -- the order ---------------------------------------------------------------------------------

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Final, final
 
+import numpy as np
+
 from sfm_core.errors import Unavailable
 from sfm_core.lexical.analysis import Analyzer
 from sfm_core.model import F32, Mode, RecallQuery
@@ -19,6 +21,8 @@ from sfm_core.recall.view import Snapshot
 from sfm_core.recall.views import Views
 from sfm_core.scoring import Scoring
 
+NO_DIRECTION: Final = 1e-6
+"""A shorter mix of vectors points nowhere."""
 SLAB: Final = "slab"
 """In `degraded`: there was no view in memory, the store alone answered."""
 
@@ -127,6 +131,7 @@ class Rankings:
                 query=query,
                 vector=vector,
                 terms=() if query.mode is Mode.VECTOR else self._analyzer.terms(query.query),
+                around=() if query.mode is Mode.VECTOR else self._around(query),
                 now=query.now or now,
                 scoring=self._scoring,
                 floor=self._embedder.info.floor,
@@ -144,8 +149,9 @@ class Rankings:
         if not wanted:
             return vectors, ()
         started = perf_counter()
+        texts = [text for i in wanted for text in (queries[i].query, *queries[i].context)]
         try:
-            rows = await self._embedder.embed([queries[i].query for i in wanted])
+            rows = iter(await self._embedder.embed(texts))
         except Unavailable:
             if any(queries[i].mode is Mode.VECTOR for i in wanted):
                 raise
@@ -154,6 +160,26 @@ class Rankings:
         finally:
             took = perf_counter() - started
             self._telemetry.observe("recall_stage_seconds", took, stage="embed")
-        for i, row in zip(wanted, rows, strict=True):
-            vectors[i] = row
+        for i in wanted:
+            question, *context = (next(rows) for _ in range(1 + len(queries[i].context)))
+            vectors[i] = situated(question, context, share=self._scoring.situation)
         return vectors, ()
+
+    def _around(self, query: RecallQuery) -> list[str]:
+        return [term for text in query.context for term in self._analyzer.terms(text)]
+
+
+def situated(question: F32, context: Sequence[F32], *, share: float) -> F32:
+    """The direction of a question that stands in a context; the question itself without one.
+
+    Unit vectors (dim,). What the context says counts for `share`, each of its texts alike.
+    """
+    if not context:
+        return question
+    around = np.mean(np.stack(context).astype(np.float64), axis=0)
+    mixed = (1.0 - share) * question.astype(np.float64) + share * around
+    length = float(np.linalg.norm(mixed))
+    if length < NO_DIRECTION:
+        return question
+    unit: F32 = (mixed / length).astype(np.float32)
+    return unit

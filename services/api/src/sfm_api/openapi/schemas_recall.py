@@ -23,6 +23,7 @@ from sfm_core.coordinates import MAX_AXES
 from sfm_core.decode.limits import (
     MAX_BATCH_QUERIES,
     MAX_BUDGET_TOKENS,
+    MAX_CONTEXT_TEXTS,
     MAX_EXPLAINED,
     MAX_QUERY_CHARS,
     MAX_TOP_K,
@@ -60,6 +61,13 @@ _RECALL: Final[dict[str, Schema]] = {
     "now": described(TIME, "Time that recency and expiry are reckoned from."),
     "weights": ref("Weights"),
     "explain": {**FLAG, "default": False},
+    "context": listing(
+        text(minLength=1, maxLength=MAX_QUERY_CHARS, pattern=r"\S"),
+        minItems=1,
+        maxItems=MAX_CONTEXT_TEXTS,
+        description="Recent turns that the question stands in, such as what `she` refers to. They "
+        "count for a fifth of the question's meaning and words; cosine and BM25 are then of both.",
+    ),
     "explain_for": listing(
         COORDINATE,
         minItems=1,

@@ -1,0 +1,75 @@
+"""Recall by context: what a question stands in decides between answers, and says what it did."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sfm_core.model import Mode, RecallQuery
+from sfm_core.recall.rank import rank
+from sfm_core.recall.rankings import situated
+from sfm_core.scoring import Scoring
+from tests.unit.sfm_core.recall.test_engine import a_world, as_bytes, shown
+from tests.unit.sfm_core.recall.test_rank import ANALYZER, a_plan, a_row, a_view, unit
+
+SEEDS = st.integers(0, 50)
+
+
+@given(SEEDS, st.lists(SEEDS, max_size=8), st.floats(0.0, 0.5))
+def test_a_situated_question_is_a_unit_vector_that_leans_to_its_context(
+    question: int, context: list[int], share: float
+) -> None:
+    asked = unit(question)
+    found = situated(asked, [unit(n) for n in context], share=share)
+    assert found.dtype == np.float32
+    assert float(np.vdot(found, found)) == pytest.approx(1.0, abs=1e-5)
+    if not context or share == 0.0:
+        assert np.allclose(found, asked, atol=1e-6)
+    else:
+        around = np.mean([unit(n) for n in context], axis=0)
+        assert float(found @ around) >= float(asked @ around) - 1e-5
+
+
+def test_opposite_context_leaves_the_question() -> None:
+    assert np.array_equal(situated(unit(1), [-unit(1)], share=0.5), unit(1))
+
+
+async def test_a_pronoun_finds_whom_the_turns_before_speak_of() -> None:
+    async with a_world() as world:
+        await world.put(1, "Ada went to the sea in June")
+        await world.put(2, "Ben went to the sea in June")
+        turns = ("I met Ben yesterday", "how is Ben these days?")
+        for mode in (Mode.HYBRID, Mode.KEYWORD):
+            found = await world.ask("when did he go to the sea?", mode=mode, context=turns)
+            assert shown(found)[0] == 2, mode
+            other = await world.ask(
+                "when did she go to the sea?", mode=mode, context=("Ada called", "Ada, again")
+            )
+            assert shown(other)[0] == 1, mode
+
+
+async def test_the_parts_of_a_situated_score_add_up_exactly_and_repeat() -> None:
+    async with a_world() as world:
+        for at in range(20):
+            await world.put(at, f"tea number {at} with {'Ann' if at % 3 else 'Ben'}", session="s")
+        asked = RecallQuery(query="what tea?", context=("Ann likes tea",), explain=True, top_k=20)
+        found = await world.engine.recall("acme", asked)
+        again = await world.engine.recall("acme", asked)
+        plain = await world.ask("what tea?", explain=True, top_k=20)
+    assert as_bytes(found) == as_bytes(again) != as_bytes(plain)
+    for hit in found.hits:
+        assert hit.explanation is not None
+        assert sum(hit.explanation.parts.values()) == hit.score
+
+
+def test_words_of_the_context_count_for_their_share_and_never_more_than_the_questions() -> None:
+    rows = [a_row(0, text="tea"), a_row(1, text="rain " * 9), a_row(2, text="soup")]
+    view = a_view(rows)
+    plan = a_plan("tea", mode=Mode.KEYWORD)
+    terms = ANALYZER.terms("rain rain rain violin")
+    around = type(plan)(**{**{n: getattr(plan, n) for n in plan.__slots__}, "around": terms})
+    [alone, both] = rank(view.snapshot(), [plan, around])
+    assert [c.id for c in alone.candidates] == [rows[0].id]
+    assert [c.id for c in both.candidates] == [rows[0].id, rows[1].id]
+    share = Scoring().situation
+    assert both.candidates[1].score == pytest.approx(share / (1.0 - share), abs=1e-9)
