@@ -295,3 +295,28 @@ def test_soma_serve_serves_and_the_next_terminal_just_works(tmp_path: Path) -> N
     serving.send_signal(signal.SIGINT)
     serving.communicate(timeout=60)
     assert serving.returncode == 0
+
+
+def test_an_export_and_an_import_are_the_same_here_and_there(remote: Soma, tmp_path: Path) -> None:
+    """Through a server, in this process, and back; also with more lines than one batch has."""
+    file, other = tmp_path / "notes.ndjson", tmp_path / "other.ndjson"
+    file.write_text(
+        "".join(f'{{"coordinate":[{i},7],"payload":{{"n":{i}}}}}\n' for i in range(1200))
+    )
+    here = local(tmp_path / "data")
+    told = [soma("import", str(file), "-n", "moved", "--json") for soma in (remote, here)]
+    assert [done.returncode for done in told] == [0, 0], told[1].stderr
+    unplaced = [re.sub(r'"position":\d+', "", done.stdout) for done in told]
+    assert unplaced[0] == unplaced[1]
+    assert told[0].stdout.count('"outcome":"created"') == 1200
+    assert remote("export", str(other), "-n", "moved", "--vectors").returncode == 0
+    again = here("import", str(other), "-n", "again")
+    assert (again.returncode, again.stdout) == (0, "imported up to line 1202: 1200 created\n")
+    exports = [
+        soma("export", "-n", name, "--vectors").stdout
+        for soma, name in ((remote, "moved"), (here, "again"))
+    ]
+    assert exports[0].splitlines()[1:-1] == exports[1].splitlines()[1:-1]
+    assert remote("import", "-", "-n", "moved", stdin=exports[1]).stdout == (
+        "imported up to line 1202: 1200 unchanged\n"
+    )

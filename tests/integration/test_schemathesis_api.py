@@ -6,6 +6,7 @@ input is refused; methods that are not there are 405; no call works without its 
 `SFM_TEST_SCHEMATHESIS_EXAMPLES` sets how many inputs each call gets.
 """
 
+import json
 import os
 from collections.abc import Iterator
 from threading import Event, Thread
@@ -27,6 +28,13 @@ EXAMPLES = int(os.environ.get("SFM_TEST_SCHEMATHESIS_EXAMPLES", "40"))
 NOT = ("positive_data_acceptance",)
 """A schema cannot say all that is wrong: that two headers exclude each other, or what a filter
 means. That valid input is accepted is the matter of the tests by example."""
+
+
+@schemathesis.serializer("application/x-ndjson")
+def lines_of(_: object, value: object) -> bytes:
+    """Bodies of streams: any text, or a value as the one line."""
+    return value.encode() if isinstance(value, str) else json.dumps(value).encode()
+
 
 schema = schemathesis.openapi.from_dict(openapi())
 

@@ -58,7 +58,11 @@ async def open_local(
             open_runtime(core, model_cache=_model_cache(data_dir or settings.data_dir))
         )
         limits = replace(
-            Limits.of(settings.http), request_s=_PATIENCE_S, batch_s=_PATIENCE_S, body_s=_PATIENCE_S
+            Limits.of(settings.http),
+            request_s=_PATIENCE_S,
+            batch_s=_PATIENCE_S,
+            body_s=_PATIENCE_S,
+            stream_s=_PATIENCE_S,
         )
         app = create_app(runtime, ApiSettings.of(settings.http, token), limits=limits)
         tasks = await stack.enter_async_context(owned_tasks())

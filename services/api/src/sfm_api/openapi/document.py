@@ -135,7 +135,10 @@ def _operation(operation: Operation, call: Call) -> Schema:
 def _media(call: Call) -> dict[str, Any]:
     """The body; where it is no one JSON value, what its lines are."""
     if call.media != "application/json":
-        return {"schema": text(), "x-line": ref(call.body)}
+        return {
+            "schema": {"description": "Lines, each judged by itself."},
+            "x-line": ref(call.body),
+        }
     media: dict[str, Any] = {"schema": ref(call.body)}
     if call.example is not None:
         media["example"] = call.example
