@@ -179,3 +179,61 @@ async def test_a_wrong_parameter_is_422_with_its_path(method: str, asked: str, p
         answer = await client.request(method, f"/v1/acme{asked}")
     assert answer.status_code == 422
     assert path in [error["path"] for error in answer.json()["errors"]]
+
+
+async def test_a_recall_follows_links_and_shows_them() -> None:
+    far = {"payload": {"said": "quantum chromodynamics lattice"}}
+    async with running() as client:
+        await stored(client, "1")
+        await client.put("/v1/acme/memories/2", json=far)
+        question = {"query": "what does Ada drink?", "explain": True, "include": ["links"]}
+        before = (await client.post("/v1/acme/recall", json=question | {"graph_hops": 2})).json()
+        await client.put(LINKS, json=a_link([2], [1], type="about", weight=2))
+        without = (await client.post("/v1/acme/recall", json=question)).json()
+        with_hops = (await client.post("/v1/acme/recall", json=question | {"graph_hops": 1})).json()
+    scores = {tuple(hit["coordinate"]): hit["score"] for hit in without["hits"]}
+    assert scores == {tuple(hit["coordinate"]): hit["score"] for hit in before["hits"]}
+    lifted = {tuple(hit["coordinate"]): hit for hit in with_hops["hits"]}
+    assert lifted[2,]["score"] > scores.get((2,), 0.0)
+    assert lifted[2,]["explain"]["parts"]["graph"] > 0.0
+    assert sum(lifted[2,]["explain"]["parts"].values()) == lifted[2,]["score"]
+    assert "graph" not in without["hits"][0]["explain"]["parts"]
+    [link] = lifted[1,]["links"]
+    assert (link["coordinate"], link["direction"], link["weight"]) == ([2], "in", 2.0)
+    assert [hit["links"] for hit in before["hits"]] == [[]] * len(before["hits"])
+
+
+async def test_a_memory_is_shown_with_its_links_when_asked() -> None:
+    async with running() as client:
+        await stored(client, "1", "2")
+        await client.put(LINKS, json=a_link([1], [2]))
+        plain = (await client.get("/v1/acme/memories/1")).json()
+        linked = (await client.get("/v1/acme/memories/1?include=links")).json()
+        wrong = [
+            await client.get(f"/v1/acme/memories/1?{asked}")
+            for asked in ("include=vectors", "include=links&version=1", "include=")
+        ]
+    assert "links" not in plain
+    assert [n["coordinate"] for n in linked.pop("links")] == [[2]]
+    assert linked == plain
+    assert [answer.status_code for answer in wrong] == [422] * 3
+
+
+@pytest.mark.parametrize(
+    ("asked", "path"),
+    [
+        ({"graph_hops": 4}, "/graph_hops"),
+        ({"graph_hops": -1}, "/graph_hops"),
+        ({"graph_hops": "1"}, "/graph_hops"),
+        ({"graph_hops": 1, "mode": "vector"}, "/graph_hops"),
+        ({"graph_hops": 1, "mode": "keyword"}, "/graph_hops"),
+        ({"weights": {"graph": -1}}, "/weights/graph"),
+        ({"weights": dict.fromkeys(("vector", "keyword", "context", "recency"), 0)}, "/weights"),
+        ({"include": ["links", "links"]}, "/include/1"),
+    ],
+)
+async def test_a_wrong_question_about_links_is_422(asked: dict[str, Any], path: str) -> None:
+    async with running() as client:
+        answer = await client.post("/v1/acme/recall", json={"query": "tea"} | asked)
+    assert answer.status_code == 422
+    assert path in [error["path"] for error in answer.json()["errors"]]

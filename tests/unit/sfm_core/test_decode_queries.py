@@ -105,7 +105,7 @@ def test_every_option_is_read() -> None:
         min_similarity=-1.0,
         min_position=12,
         now=datetime(2026, 3, 1, tzinfo=UTC),
-        weights=Weights(vector=1.0, keyword=0.0, context=2.5, recency=0.5),
+        weights=Weights(vector=1.0, keyword=0.0, context=2.5, recency=0.5, graph=1.0),
         explain=True,
         include_payload=False,
         include_text=True,
@@ -148,7 +148,7 @@ def test_a_recall_without_a_question_is_refused() -> None:
         ("weights", {"vector": 0, "keyword": 0, "context": 0, "recency": 0}, "/weights"),
         ("explain", "yes", "/explain"),
         ("include", "payload", "/include"),
-        ("include", ["payload", "links"], "/include/1"),
+        ("include", ["payload", "vectors"], "/include/1"),
         ("include", ["text", "text"], "/include/1"),
         ("box", [1], "/box"),
         ("box", {"min": [1]}, "/box/max"),
@@ -157,7 +157,7 @@ def test_a_recall_without_a_question_is_refused() -> None:
         ("box", {"min": ["1"], "max": [1]}, "/box/min/0"),
         ("box", {"min": [], "max": []}, "/box/min"),
         ("box", {"min": [1], "max": [1], "mid": [1]}, "/box/mid"),
-        ("graph_hops", 1, "/graph_hops"),
+        ("graph_hops", 4, "/graph_hops"),
         ("context", "x", "/context"),
         ("context", [], "/context"),
         ("context", ["x"] * 9, "/context"),
@@ -182,6 +182,7 @@ def test_weights_that_are_left_out_have_the_defaults_given() -> None:
         keyword=DEFAULT_WEIGHTS.keyword,
         context=DEFAULT_WEIGHTS.context,
         recency=0.5,
+        graph=DEFAULT_WEIGHTS.graph,
     )
     own = Weights(vector=0.1, keyword=0.2, context=0.3, recency=0.4)
     asked = decode.recall_query({"query": "x", "weights": {"vector": 1}}, weights=own).weights

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sfm_core.chain import Chain
 from sfm_core.errors import InvalidInput, Misconfigured
 from sfm_core.model import F64, Weights
 from sfm_core.scoring import (
     GRID,
     ROUNDING,
-    Chain,
     Context,
     Scored,
     Scoring,

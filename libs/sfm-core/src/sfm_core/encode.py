@@ -72,8 +72,17 @@ def draft(said: MemoryDraft) -> Document:
     return document
 
 
-def memory(stored: Memory, *, importance_norm: float | None = None) -> Document:
-    """`Memory` of the contract. `text` is what is searched; absent values are null."""
+def memory(
+    stored: Memory,
+    *,
+    importance_norm: float | None = None,
+    links: Sequence[Neighbor] | None = None,
+) -> Document:
+    """`Memory` of the contract. `text` is what is searched; absent values are null.
+
+    `links`, when they were asked for, are its strongest.
+    """
+    shown: Document = {} if links is None else {"links": [neighbor(one) for one in links]}
     return {
         "namespace": stored.namespace,
         "coordinate": stored.coordinate.numbers(),
@@ -83,6 +92,7 @@ def memory(stored: Memory, *, importance_norm: float | None = None) -> Document:
         **_said(stored, importance_norm),
         "created_at": instant(stored.created_at),
         "updated_at": instant(stored.updated_at),
+        **shown,
     }
 
 
@@ -129,6 +139,8 @@ def hit(found: Hit, *, payload: bool = True, text: bool = False) -> Document:
         document["snippet"] = snippet(found.snippet)
     if found.tokens is not None:
         document["tokens"] = found.tokens
+    if found.links is not None:
+        document["links"] = [neighbor(one) for one in found.links]
     document |= {
         "kind": said.kind.value,
         "importance": said.importance,

@@ -179,6 +179,7 @@ async def open_runtime(
                 log=store,
                 words=store,
                 telemetry=telemetry,
+                links=stores.links,
             )
         )
         tasks = await stack.enter_async_context(owned_tasks())
@@ -277,6 +278,7 @@ def scoring_of(settings: CoreSettings) -> Scoring:
         keyword=_either(settings.recall_weight_keyword, defaults.keyword),
         context=_either(settings.recall_weight_context, defaults.context),
         recency=_either(settings.recall_weight_recency, defaults.recency),
+        graph=_either(settings.recall_weight_graph, defaults.graph),
     )
     return Scoring(
         weights=weights,

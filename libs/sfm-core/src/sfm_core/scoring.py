@@ -29,21 +29,22 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from functools import cached_property
 from typing import Final
 
 import numpy as np
 
+from sfm_core.chain import Chain
 from sfm_core.errors import InvalidInput, Misconfigured
-from sfm_core.model import F32, F64, I32, I64, Mask, Weights
+from sfm_core.model import F32, F64, I64, Weights
 
 GRID: Final = 2.0**40
 """Parts are multiples of 1/GRID, so that they add up exactly, in any order and language."""
 ROUNDING: Final = 2e-6
 """How far rounding in float32 moves `relevance`, `context_part` or `combine`, at most."""
+_LARGEST: Final = 1e12
 FORMULA: Final = 1
 """Counts up whenever the same constants begin to give other scores."""
-_MEASURED: Final = Weights(vector=0.2, keyword=0.2, context=0.6, recency=0.0)
+_MEASURED: Final = Weights(vector=0.2, keyword=0.2, context=0.6, recency=0.0, graph=1.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +56,7 @@ class Scoring:
     """
 
     weights: Weights = field(default=_MEASURED)
-    """Of the hybrid parts; used as `normalised`."""
+    """Of the hybrid parts; used as `normalised`. The graph's is chosen, not measured (ADR 113)."""
     beta: float = 0.1
     """How far importance can lower a hybrid score, in [0, 1]."""
     half_life_s: float = 30 * 86400.0
@@ -98,67 +99,40 @@ class Scoring:
             return self
         return replace(self, weights=normalised(weights))
 
-    def config(self, *, model_revision: str, floor: float, analyzer: str) -> str:
+    def config(self, *, model_revision: str, floor: float, analyzer: str, graph: str = "") -> str:
         """A hash of all that turns the same memories into scores. 16 hex digits.
 
         That is the formula and its constants, the model with its floor, and the analyzer (its
         language included): equal hashes rank equally.
         """
-        facts = json.dumps([FORMULA, asdict(self), model_revision, floor, analyzer], sort_keys=True)
-        return hashlib.blake2b(facts.encode(), digest_size=8).hexdigest()
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Chain:
-    """Where each row stands in its session; all arrays (rows,), -1 for none.
-
-    What is derived is made at its first use and kept: 32 bytes a row.
-    """
-
-    previous: I32
-    next: I32
-    session: I32
-    """Session code."""
-
-    @cached_property
-    def around(self) -> tuple[I64, I64, I64, I64]:
-        """Previous, next, their previous and next; the row itself where there is none."""
-        previous, following = _or_self(self.previous), _or_self(self.next)
-        before = np.where(self.previous >= 0, self.previous[previous], np.int32(-1))
-        after = np.where(self.next >= 0, self.next[following], np.int32(-1))
-        return previous, following, _or_self(before), _or_self(after)
-
-    @cached_property
-    def sessions(self) -> int:
-        """How many session codes there may be: all lie below."""
-        return int(self.session.max(initial=-1)) + 1
-
-    def among(self, live: Mask) -> "Chain":
-        """The chain as if the other rows had never been: links step over them."""
-        if live.all():
-            return self
-        return Chain(
-            previous=_bridged(self.previous, live),
-            next=_bridged(self.next, live),
-            session=np.where(live, self.session, np.int32(-1)),
-        )
+        facts = [
+            FORMULA,
+            asdict(self),
+            model_revision,
+            floor,
+            analyzer,
+            *([graph] if graph else []),
+        ]
+        text = json.dumps(facts, sort_keys=True)
+        return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
 def normalised(weights: Weights) -> Weights:
-    """The weights scaled to sum to 1.
+    """The weights scaled to sum to 1, that of the graph, which comes on top, by the same factor.
 
     Raises:
         InvalidInput: one is negative or not finite, or all are 0.
     """
     given = (weights.vector, weights.keyword, weights.context, weights.recency)
-    if not all(0.0 <= w < math.inf for w in given):
+    if not all(0.0 <= w < math.inf for w in (*given, weights.graph)):
         raise InvalidInput("weights are finite and at least 0", path="/weights")
     largest = max(given)
     if largest == 0.0:
-        raise InvalidInput("at least one weight is above 0", path="/weights")
+        raise InvalidInput("at least one weight beside graph is above 0", path="/weights")
     scaled = [w / largest for w in given]
     vector, keyword, context, recency = (w / sum(scaled) for w in scaled)
-    return Weights(vector=vector, keyword=keyword, context=context, recency=recency)
+    graph = min(weights.graph / largest / sum(scaled), _LARGEST)
+    return Weights(vector=vector, keyword=keyword, context=context, recency=recency, graph=graph)
 
 
 # -- all rows at once --------------------------------------------------------------------------
@@ -346,21 +320,22 @@ def hybrid(*, v: F64, k: F64, r: F64, context: Context, norm: F64, scoring: Scor
     }
     lent = np.divide(context.lent, others, out=np.zeros(v.shape), where=others > 0.0)
     values = {"vector": v, "keyword": k, "context": np.minimum(1.0, lent), "recency": r}
-    return _scores(values, weights, 1.0 - scoring.beta + scoring.beta * norm)
+    return scores_of(values, weights, 1.0 - scoring.beta + scoring.beta * norm)
 
 
 def vector_only(cosine: F64, norm: F64) -> Scores:
     """The scores in mode `vector`: the fast-core formula. Shapes (m,)."""
-    return _scores({"vector": np.clip(cosine, 0.0, 1.0)}, {"vector": np.ones(norm.shape)}, norm)
+    return scores_of({"vector": np.clip(cosine, 0.0, 1.0)}, {"vector": np.ones(norm.shape)}, norm)
 
 
 def keyword_only(k: F64) -> Scores:
     """The scores in mode `keyword`. Shapes (m,)."""
     one = np.ones(k.shape)
-    return _scores({"keyword": k}, {"keyword": one}, one)
+    return scores_of({"keyword": k}, {"keyword": one}, one)
 
 
-def _scores(values: Mapping[str, F64], weights: Mapping[str, F64], factor: F64) -> Scores:
+def scores_of(values: Mapping[str, F64], weights: Mapping[str, F64], factor: F64) -> Scores:
+    """The scores with these parts: factor * weight * value, on the grid. Shapes (m,)."""
     parts = np.array(
         [np.rint(factor * weights[leg] * value * GRID) / GRID for leg, value in values.items()]
     )
@@ -382,19 +357,3 @@ def _vector_share(weights: Weights) -> float:
 
 def _shares(scoring: Scoring) -> tuple[float, float, float, float]:
     return scoring.near, scoring.near, scoring.far, scoring.far
-
-
-def _or_self(links: I32) -> I64:
-    rows = np.arange(links.shape[0], dtype=np.int64)
-    return np.where(links >= 0, links, rows)
-
-
-def _bridged(to: I32, live: Mask) -> I32:
-    """Links that skip rows that are not live; each round doubles how far one can skip."""
-    links = to.copy()
-    while True:
-        stuck = np.flatnonzero((links >= 0) & ~live[links])
-        if not stuck.size:
-            links[~live] = -1
-            return links
-        links[stuck] = links[links[stuck]]

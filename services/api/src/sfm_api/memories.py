@@ -7,6 +7,7 @@ from sfm_api import headers, replies
 from sfm_api.body import received
 from sfm_api.state import State
 from sfm_core import decode, encode
+from sfm_core.decode.limits import MAX_SHOWN_LINKS
 from sfm_core.model import Stored
 
 
@@ -49,7 +50,9 @@ async def store_many(request: Request[State]) -> Response:
 
 
 async def get(request: Request[State]) -> Response:
-    version = decode.version_asked(headers.query(request, "version"))
+    said = headers.query(request, "version", "include")
+    linked = decode.links_asked(said)
+    version = decode.version_asked({k: v for k, v in said.items() if k != "include"})
     runtime, namespace = request.state["services"].runtime, headers.namespace(request)
     at = headers.coordinate(request)
     if version is None:
@@ -57,7 +60,11 @@ async def get(request: Request[State]) -> Response:
     else:
         memory = await runtime.lifecycle.version(namespace, at, version)
     [norm] = await runtime.recall.norms(namespace, [memory.draft.importance])
-    document = encode.memory(memory, importance_norm=norm)
+    links = None
+    if linked:
+        found = await runtime.graph.links_of(namespace, [memory.id], limit=MAX_SHOWN_LINKS)
+        links = found.get(memory.id, ())
+    document = encode.memory(memory, importance_norm=norm, links=links)
     return replies.json(document, headers=replies.etag(memory.version))
 
 

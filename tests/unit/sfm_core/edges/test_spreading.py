@@ -1,7 +1,8 @@
 """Spreading activation against the obvious slow version: loops over dictionaries."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ NODES = 9
 
 def slow(
     links: Links, seeds: Mapping[int, float], live: Collection[int], hops: int,
-    *, fan_out: int, reached_at_most: int,
+    *, fan_out: int, reached_at_most: int, id_of: Callable[[int], UUID] = memory,
 ) -> dict[int, float]:  # fmt: skip
     near: dict[int, dict[int, float]] = {n: {} for n in live}
     for (origin, target, _), weight in links.items():
@@ -30,7 +31,7 @@ def slow(
     for _ in range(hops):
         arrived: dict[int, int] = {}
         for node, strength in firing.items():
-            others = sorted(near[node], key=lambda o: (-near[node][o], memory(o).bytes))
+            others = sorted(near[node], key=lambda o: (-near[node][o], id_of(o).bytes))
             if not others:
                 continue
             strongest = near[node][others[0]]
@@ -40,7 +41,7 @@ def slow(
                 flow = round(DAMPING * (relative[other] / whole) * strength)
                 if other not in closed and flow:
                     arrived[other] = arrived.get(other, 0) + flow
-        best = sorted(arrived, key=lambda n: (-arrived[n], memory(n).bytes))
+        best = sorted(arrived, key=lambda n: (-arrived[n], id_of(n).bytes))
         best = best[: reached_at_most - len(received)]
         for node in best:
             received[node] = min(arrived[node], int(GRID))

@@ -116,9 +116,10 @@ def slow_bm25(rows: dict[UUID, ViewRow], terms: Sequence[str]) -> dict[UUID, flo
     return scores
 
 
-def slow_hybrid(
-    rows: dict[UUID, ViewRow], allowed: set[UUID], plan: Plan, norms: dict[UUID, float]
-) -> dict[UUID, float]:
+def slow_relevance(
+    rows: dict[UUID, ViewRow], allowed: set[UUID], plan: Plan
+) -> tuple[dict[UUID, float], dict[UUID, float], dict[UUID, float]]:
+    """Vector part, keyword part, and both in one."""
     query = vector_of(plan)
     cosines = {i: float(row_vector(r) @ query) for i, r in rows.items()}
     bm25 = slow_bm25(rows, plan.terms)
@@ -128,7 +129,13 @@ def slow_hybrid(
         for i, c in cosines.items()
     }
     k = {i: min(1.0, b / best_k) if best_k > 0 else 0.0 for i, b in bm25.items()}
-    rel = {i: 0.5 * v[i] + 0.5 * k[i] for i in rows}
+    return v, k, {i: 0.5 * v[i] + 0.5 * k[i] for i in rows}
+
+
+def slow_hybrid(
+    rows: dict[UUID, ViewRow], allowed: set[UUID], plan: Plan, norms: dict[UUID, float]
+) -> dict[UUID, float]:
+    v, k, rel = slow_relevance(rows, allowed, plan)
     sessions: dict[str, list[UUID]] = {}
     for i, r in sorted(
         rows.items(),

@@ -1,5 +1,7 @@
 """`soma get`."""
 
+from collections.abc import Mapping
+
 import click
 
 from sfm_cli import tables
@@ -12,18 +14,21 @@ from sfm_core.coordinates import Coordinate
 @click.command("get", cls=CoordinateFirst)
 @coordinate_argument
 @click.option("--version", type=int, metavar="N", help="As it stood then, also if it is gone.")
+@click.option("--links", is_flag=True, help="With its strongest links.")
 @talks
-def command(talk: Talk, *, coordinate: str, version: int | None) -> None:
+def command(talk: Talk, *, coordinate: str, version: int | None, links: bool) -> None:
     """Show the memory at COORD (like 1,2.5,-3)."""
     at = coordinate_of(coordinate)
-    found = talk.ask(lambda client: _found(client, at, version))
+    params = {} if version is None else {"version": str(version)}
+    params |= {"include": "links"} if links else {}
+    found = talk.ask(lambda client: _found(client, at, params))
     if talk.as_json:
         say_json(found)
     else:
         say(tables.memory(found))
 
 
-async def _found(client: Client, at: Coordinate, version: int | None) -> Document:
-    if version is None:
+async def _found(client: Client, at: Coordinate, params: Mapping[str, str]) -> Document:
+    if not params:
         return await client.get(at)
-    return await client.call("GET", f"/memories/{at.text}", params={"version": str(version)})
+    return await client.call("GET", f"/memories/{at.text}", params=params)

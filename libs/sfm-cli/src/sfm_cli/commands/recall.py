@@ -24,6 +24,7 @@ from sfm_core.errors import Fault, InvalidInput
 @click.option("--min-similarity", type=float, metavar="X", help="Of the raw cosine.")
 @click.option("--min-position", type=int, metavar="N", help="Wait until that write is seen.")
 @click.option("--weights", metavar="JSON", help='Like {"vector": 1, "keyword": 0.5}.')
+@click.option("--graph-hops", type=int, metavar="N", help="Follow links so far, at most 3. [0]")
 @click.option("--explain", is_flag=True, help="Show what each score is the sum of.")
 @click.option(
     "--context",
@@ -38,7 +39,7 @@ from sfm_core.errors import Fault, InvalidInput
     help="Say the rank of the memory there, or why it is no hit; may be repeated.",
 )
 @click.option(
-    "--include", multiple=True, metavar="PART", help="payload, text, snippet; may be repeated."
+    "--include", multiple=True, metavar="PART", help="payload, text, snippet, links; repeat."
 )
 @click.option(
     "--budget-tokens", type=int, metavar="N", help="Bound on what the hits include, estimated."

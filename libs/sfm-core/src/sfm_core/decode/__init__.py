@@ -14,7 +14,7 @@ from sfm_core.decode.lifecycle import (
     selection,
     version_asked,
 )
-from sfm_core.decode.links import link, link_key, neighbor_query, path_query
+from sfm_core.decode.links import link, link_key, links_asked, neighbor_query, path_query
 from sfm_core.decode.listings import list_query
 from sfm_core.decode.memories import batch, coordinate_list, memory_draft, memory_with_coordinate
 from sfm_core.decode.recalls import recall_batch, recall_query
@@ -33,6 +33,7 @@ __all__ = [
     "keyword_query",
     "link",
     "link_key",
+    "links_asked",
     "list_query",
     "memory_draft",
     "memory_patch",

@@ -27,3 +27,5 @@ MAX_CURSOR_CHARS: Final = 1024
 MAX_LINK_TYPE_CHARS: Final = 128
 MAX_NEIGHBORS: Final = 1000
 MAX_GRAPH_HOPS: Final = 3
+MAX_SHOWN_LINKS: Final = 32
+"""Of one memory, where it is shown with its links: the strongest."""

@@ -64,6 +64,22 @@ def path_query(params: Mapping[str, str]) -> PathQuery:
     return judged(raw, "", lambda faults: _path(Fields(raw, "", faults)))
 
 
+def links_asked(params: Mapping[str, str]) -> bool:
+    """Whether a get asks for `include=links`, of the memory as it is.
+
+    Raises:
+        InvalidInput: it asks for something else, or for an older version too.
+    """
+    include = params.get("include")
+    if include is None:
+        return False
+    if include != "links":
+        raise InvalidInput("include is links here", path="/include")
+    if "version" in params:
+        raise InvalidInput("an older version has no links", path="/include")
+    return True
+
+
 def _link(raw: object, path: str, faults: Faults) -> PutLink:
     given = fields(raw, path, faults)  # type: ignore[arg-type]  # `judged` saw that it is JSON
     if given is None:

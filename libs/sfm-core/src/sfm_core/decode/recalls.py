@@ -10,6 +10,7 @@ from sfm_core.decode.limits import (
     MAX_BUDGET_TOKENS,
     MAX_CONTEXT_TEXTS,
     MAX_EXPLAINED,
+    MAX_GRAPH_HOPS,
     MAX_QUERY_CHARS,
     MAX_TOP_K,
     MAX_WEIGHT,
@@ -22,7 +23,7 @@ from sfm_core.model import Box, Json, Kind, Mode, RecallQuery, Weights
 from sfm_core.scoring import Scoring
 
 DEFAULT_WEIGHTS: Final = Scoring().weights
-_INCLUDED: Final = ("payload", "text", "snippet")
+_INCLUDED: Final = ("payload", "text", "snippet", "links")
 
 
 def recall_query(raw: object, path: str = "", *, weights: Weights = DEFAULT_WEIGHTS) -> RecallQuery:
@@ -76,12 +77,14 @@ def _recall(raw: object, path: str, faults: Faults, weights: Weights) -> RecallQ
         min_position=given.integer("min_position", low=0, high=INT64_MAX),
         now=given.instant("now"),
         weights=_weights(given, weights),
+        graph_hops=_hops(given),
         explain=given.flag("explain", default=False),
         context=_context(given),
         explain_for=_places(given),
         include_payload="payload" in included,
         include_text="text" in included,
         include_snippet="snippet" in included,
+        include_links="links" in included,
         budget_tokens=given.integer("budget_tokens", low=1, high=MAX_BUDGET_TOKENS),
     )
     given.done()
@@ -162,11 +165,19 @@ def _weights(given: Fields, default: Weights) -> Weights | None:
         keyword=weight("keyword", default.keyword),
         context=weight("context", default.context),
         recency=weight("recency", default.recency),
+        graph=weight("graph", default.graph),
     )
     weights.done()
     if wanted.vector == wanted.keyword == wanted.context == wanted.recency == 0.0:
-        given.wrong("weights", "must not all be 0")
+        given.wrong("weights", "must not all be 0 beside graph")
     return wanted
+
+
+def _hops(given: Fields) -> int:
+    hops = given.integer("graph_hops", low=0, high=MAX_GRAPH_HOPS) or 0
+    if hops and given.raw("mode") not in (None, Mode.HYBRID):
+        given.wrong("graph_hops", "is for mode hybrid only")
+    return hops
 
 
 def _included(given: Fields) -> Sequence[str]:

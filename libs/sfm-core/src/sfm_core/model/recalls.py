@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sfm_core.coordinates import Coordinate
 from sfm_core.filters import Filter
+from sfm_core.model.links import Neighbor
 from sfm_core.model.memories import Kind, Memory
 
 
@@ -42,6 +43,8 @@ class Weights:
     keyword: float
     context: float
     recency: float
+    graph: float = 0.0
+    """Beside the others, which sum to 1 without it; counts only where `graph_hops` are asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +65,8 @@ class RecallQuery:
     now: datetime | None = None
     """Time that recency and expiry are reckoned from; None: the clock's."""
     weights: Weights | None = None
+    graph_hops: int = 0
+    """How far relevance spreads along links; 0: not at all."""
     explain: bool = False
     context: tuple[str, ...] = ()
     """What the question stands in: recent turns, oldest first."""
@@ -70,6 +75,7 @@ class RecallQuery:
     include_payload: bool = True
     include_text: bool = False
     include_snippet: bool = False
+    include_links: bool = False
     budget_tokens: int | None = None
     """What the included parts of all hits may come to, in estimated tokens."""
 
@@ -113,6 +119,8 @@ class Hit:
     importance_norm: float
     explanation: Explanation | None = None
     snippet: Snippet | None = None
+    links: tuple[Neighbor, ...] | None = None
+    """Its strongest links; None when they were not asked for."""
     tokens: int | None = None
     """Estimate for its included parts; None when no budget was asked."""
 

@@ -24,6 +24,7 @@ from sfm_core.ports import (
     ChangeFeed,
     Clock,
     Embedder,
+    LinkStore,
     LogIdentity,
     NoNotes,
     NoTelemetry,
@@ -36,6 +37,7 @@ from sfm_core.ports import (
 from sfm_core.recall.from_store import FromStore
 from sfm_core.recall.hits import costs_little, shown
 from sfm_core.recall.keeping import Keeper
+from sfm_core.recall.linked import HitLinks
 from sfm_core.recall.payloads import PayloadColumns
 from sfm_core.recall.rank import Candidate, Ranked
 from sfm_core.recall.rankings import Ranking, Rankings
@@ -95,9 +97,11 @@ class RecallEngine:
         policy: RecallPolicy,
         notes: AccessNotes,
         telemetry: Telemetry,
+        links: HitLinks,
     ) -> None:
         self._views = views
         self._rankings = rankings
+        self._links = links
         self._feed = feed
         self._records = records
         self._rows = rows
@@ -124,11 +128,13 @@ class RecallEngine:
         files: ViewFiles | None = None,
         log: LogIdentity | None = None,
         words: WordSearch | None = None,
+        links: LinkStore | None = None,
     ) -> AsyncGenerator["RecallEngine"]:
         """An engine whose change feed and waves run until the block ends.
 
         With `files`, and `log` to hold them against, views are put aside and taken back. With
         `words`, the store answers for views that are not there in time; else they are waited for.
+        Without `links`, hits have none to show.
         """
         policy = policy or RecallPolicy()
         telemetry = telemetry or NoTelemetry()
@@ -190,6 +196,7 @@ class RecallEngine:
                 policy=policy,
                 notes=notes or NoNotes(),
                 telemetry=telemetry,
+                links=HitLinks(links, clock),
             )
 
     async def warm_up(self) -> None:
@@ -307,17 +314,18 @@ class RecallEngine:
             ],
             when=not all(map(costs_little, queries)),
         )
+        hits = await self._links.added(namespace, queries, [one.hits for one in made])
         took_ms = round(1000.0 * (perf_counter() - started), 3)
         return tuple(
             RecallResult(
-                hits=one.hits,
+                hits=found,
                 position=snapshot.position,
                 took_ms=took_ms,
                 degraded=degraded,
                 placed=one.placed,
                 budget=one.budget,
             )
-            for one, degraded in zip(made, ranking.degraded, strict=True)
+            for one, found, degraded in zip(made, hits, ranking.degraded, strict=True)
         )
 
     async def _begun(self, namespace: str, query: RecallQuery, started: float) -> HitStream:
@@ -332,6 +340,7 @@ class RecallEngine:
             degraded=ranking.degraded[0],
             first=first,
             fetch=partial(self._fetch, namespace),
+            links=self._links,
             started=started,
         )
 

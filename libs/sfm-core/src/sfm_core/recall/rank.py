@@ -21,11 +21,13 @@ import numpy as np
 import numpy.typing as npt
 
 from sfm_core import scoring as rules
+from sfm_core.chain import Chain
 from sfm_core.model import F32, F64, I64, Explanation, Mask, Mode, Placed, RecallQuery
 from sfm_core.recall.admit import admitted, unexpired
 from sfm_core.recall.cosines import Cosines
+from sfm_core.recall.lifting import activation, facts, lifted, lifted_bounds, share_of
 from sfm_core.recall.view import Snapshot
-from sfm_core.scoring import Chain, Scores, Scoring, Support
+from sfm_core.scoring import Scores, Scoring, Support
 from sfm_core.slab.topk import TIE, contenders, leading
 
 type U64 = npt.NDArray[np.uint64]
@@ -246,10 +248,14 @@ class _Legs:
             v = rules.vector_part(self.cosines.exact(rows), best=self.best_v, floor=self.floor)
         return v, rules.keyword_part(self.bm25[rows], best=self.best_k)
 
+    def relevance(self, rows: I64) -> F64:
+        """Exact relevances of `rows` (m,)."""
+        return rules.relevance(*self.exact(rows), self.scoring.weights)
+
 
 def _hybrid(snapshot: Snapshot, asked: _Asked, cosines: Cosines | None) -> _Found:
     legs = _Legs.of(snapshot, asked, cosines)
-    rows, support = _chosen(snapshot, asked, legs)
+    rows, support, received = _chosen(snapshot, asked, legs)
     v, k = legs.exact(support.rows)
     rel: F64 = np.zeros(snapshot.rows)
     rel[support.rows] = rules.relevance(v, k, legs.scoring.weights)
@@ -262,6 +268,8 @@ def _hybrid(snapshot: Snapshot, asked: _Asked, cosines: Cosines | None) -> _Foun
         norm=snapshot.norms[rows],
         scoring=legs.scoring,
     )
+    if received is not None:
+        scores = lifted(scores, received[rows], share=share_of(legs.scoring.weights))
     return _Found(
         rows=rows,
         scores=scores,
@@ -271,8 +279,8 @@ def _hybrid(snapshot: Snapshot, asked: _Asked, cosines: Cosines | None) -> _Foun
     )
 
 
-def _chosen(snapshot: Snapshot, asked: _Asked, legs: _Legs) -> tuple[I64, Support]:
-    """The rows that may be hits, and what scoring them exactly needs."""
+def _chosen(snapshot: Snapshot, asked: _Asked, legs: _Legs) -> tuple[I64, Support, F64 | None]:
+    """The rows that may be hits, what scoring them exactly needs, and what the graph gives."""
     query, scoring, chain = asked.plan.query, legs.scoring, legs.chain
     v, width = legs.vector_bounds()
     k = rules.keyword_part(legs.bm25, best=legs.best_k).astype(np.float32)
@@ -280,7 +288,16 @@ def _chosen(snapshot: Snapshot, asked: _Asked, legs: _Legs) -> tuple[I64, Suppor
     best = rules.session_best(rel, chain)
     context = rules.context_part(rel, best, chain, scoring)
     recency = None if legs.recency is None else legs.recency.astype(np.float32)
-    most = rules.combine(v, k, context, recency, snapshot.norms.astype(np.float32), scoring)
+    norms = snapshot.norms.astype(np.float32)
+    most = rules.combine(v, k, context, recency, norms, scoring)
+    margin = width + 2.0 * rules.ROUNDING
+    received = None
+    if query.graph_hops:
+        received = activation(
+            snapshot, asked.live, rel, legs.relevance, margin=margin, hops=query.graph_hops
+        )
+        share = share_of(scoring.weights)
+        most = lifted_bounds(most, received, norms, beta=scoring.beta, share=share)
     eligible = asked.allowed & (most > 0.0)
     if query.min_similarity is not None and legs.cosines is not None:
         eligible = legs.cosines.at_least(query.min_similarity, eligible)
@@ -289,7 +306,7 @@ def _chosen(snapshot: Snapshot, asked: _Asked, legs: _Legs) -> tuple[I64, Suppor
         query.top_k,
         width=rules.vector_weight(scoring) * width + 2.0 * rules.ROUNDING,
     )
-    return rows, rules.support(rows, rel, best, chain, margin=width + 2.0 * rules.ROUNDING)
+    return rows, rules.support(rows, rel, best, chain, margin=margin), received
 
 
 def _bm25(snapshot: Snapshot, plan: Plan) -> F64:
@@ -323,7 +340,10 @@ def _best(snapshot: Snapshot, plan: Plan, found: _Found) -> list[Candidate]:
 def _config(plan: Plan) -> str:
     scoring = plan.scoring.weighted(plan.query.weights)
     return scoring.config(
-        model_revision=plan.model_revision, floor=plan.floor, analyzer=plan.analyzer
+        model_revision=plan.model_revision,
+        floor=plan.floor,
+        analyzer=plan.analyzer,
+        graph=facts(plan.query.graph_hops),
     )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from sfm_core.errors import Unavailable
 from sfm_core.lexical.analysis import Analyzer
-from sfm_core.model import F32, Mode, RecallQuery
+from sfm_core.model import F32, Leg, Mode, RecallQuery
 from sfm_core.ports import Clock, Embedder, Telemetry
 from sfm_core.recall.entry import Entry
 from sfm_core.recall.from_store import FromStore
@@ -82,7 +82,11 @@ class Rankings:
         degraded = [blind if query.mode is not Mode.KEYWORD else () for query in queries]
         if entry is None:
             self._telemetry.count("recall_degraded_total", leg=SLAB)
-            yield self._of_store(namespace, plans, [(*one, SLAB) for one in degraded])
+            without = [
+                (*one, SLAB, Leg.GRAPH.value) if query.graph_hops else (*one, SLAB)
+                for one, query in zip(degraded, queries, strict=True)
+            ]
+            yield self._of_store(namespace, plans, without)
             return
         found = entry
         async with self._payloads.held(found, namespace, [query.filter for query in queries]):

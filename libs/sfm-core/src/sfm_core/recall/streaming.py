@@ -9,6 +9,7 @@ from sfm_core.lexical.analysis import Analyzer
 from sfm_core.model import Hit, Memory, RecallQuery, RecallResult
 from sfm_core.offload import off_loop
 from sfm_core.recall.hits import Showing, costs_little, settled
+from sfm_core.recall.linked import HitLinks
 from sfm_core.recall.rank import Candidate, Ranked
 from sfm_core.recall.view import Snapshot
 
@@ -39,6 +40,7 @@ class HitStream:
         degraded: tuple[str, ...],
         first: Mapping[UUID, Memory],
         fetch: Fetch,
+        links: HitLinks,
         started: float,
     ) -> None:
         """`first` are the memories of the `FIRST` best candidates."""
@@ -51,6 +53,7 @@ class HitStream:
         self._degraded = degraded
         self._first: Mapping[UUID, Memory] | None = first
         self._fetch = fetch
+        self._links = links
         self._started = started
 
     async def page(self) -> tuple[Hit, ...] | None:
@@ -68,9 +71,11 @@ class HitStream:
         if memories is None:
             memories = await self._fetch({one.id: one.version for one in page})
         held = memories
-        return await off_loop(
+        hits = await off_loop(
             lambda: self._showing.hits(page, held), when=not costs_little(self.query)
         )
+        [linked] = await self._links.added(self._namespace, [self.query], [hits])
+        return linked
 
     def summary(self) -> RecallResult:
         """What an answer says beside its hits; after the last page."""

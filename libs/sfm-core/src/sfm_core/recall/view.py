@@ -8,6 +8,7 @@ from datetime import datetime
 import numpy as np
 import orjson
 
+from sfm_core.chain import Chain
 from sfm_core.columns import Columns
 from sfm_core.edges.table import NOWHERE, Edges, EdgeSnapshot
 from sfm_core.errors import Corrupt, InvalidInput
@@ -19,7 +20,6 @@ from sfm_core.lexical.index import LexicalIndex, LexicalSnapshot
 from sfm_core.model import F64, I64, LinkRow, Mask, Sample, ViewRow
 from sfm_core.recall.chains import Chains
 from sfm_core.recall.reservoir import Reservoir
-from sfm_core.scoring import Chain
 from sfm_core.slab.snapshot import checked_units
 from sfm_core.slab.vectors import Slab, SlabSnapshot
 from sfm_core.text import indexed_text

@@ -71,6 +71,12 @@ class CoreSettings(UpkeepSettings):
     recall_weight_recency: float | None = setting(
         "SFM_RECALL_WEIGHT_RECENCY", default=None, low=0, doc="Hybrid weight of being recent."
     )
+    recall_weight_graph: float | None = setting(
+        "SFM_RECALL_WEIGHT_GRAPH",
+        default=None,
+        low=0,
+        doc="Weight of links beside the other hybrid weights, where graph_hops are asked.",
+    )
     recall_beta: float | None = setting(
         "SFM_RECALL_BETA", default=None, low=0, high=1, doc="How much importance counts in hybrid."
     )

@@ -43,7 +43,14 @@ CALLS: Final[dict[str, Call]] = {
         tag="memories",
         summary="Get the memory at a coordinate",
         description="With `version`: as it stood then, also when it is gone or has expired since.",
-        parameters=(query("version", integer(1), "An older version; 404 when it is an end."),),
+        parameters=(
+            query("version", integer(1), "An older version; 404 when it is an end."),
+            query(
+                "include",
+                text(enum=["links"]),
+                "With its strongest links; not of an older version.",
+            ),
+        ),
         answers={200: answer("The memory.", "Memory", {"ETag": ETAG})},
         errors=(404, 422),
     ),

@@ -15,7 +15,7 @@ from sfm_api.openapi.schema import (
     ref,
     text,
 )
-from sfm_core.decode.limits import MAX_LINK_TYPE_CHARS, MAX_NEIGHBORS
+from sfm_core.decode.limits import MAX_LINK_TYPE_CHARS, MAX_NEIGHBORS, MAX_SHOWN_LINKS
 from sfm_core.model import DEFAULT_LINK_TYPE, DEFAULT_LINK_WEIGHT
 
 _TYPE: Final = text(minLength=1, maxLength=MAX_LINK_TYPE_CHARS)
@@ -30,6 +30,10 @@ _SAID: Final[dict[str, Schema]] = {
         "description": "How strong it is: more is nearer.",
     },
 }
+
+LINKS: Final = described(
+    listing(ref("Neighbor"), maxItems=MAX_SHOWN_LINKS), "Its strongest links, where asked for."
+)
 
 SCHEMAS: Final[dict[str, Schema]] = {
     "LinkIn": record(_SAID, required=("from", "to")),

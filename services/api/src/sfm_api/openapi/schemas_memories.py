@@ -19,6 +19,7 @@ from sfm_api.openapi.schema import (
     ref,
     text,
 )
+from sfm_api.openapi.schemas_links import LINKS
 from sfm_core.coordinates import NAMESPACE_PATTERN
 from sfm_core.decode.limits import (
     MAX_BATCH_ITEMS,
@@ -73,6 +74,7 @@ def _memory() -> Schema:
         "created_at": TIME,
         "updated_at": TIME,
         "importance_norm": UNIT,
+        "links": LINKS,
     }
     schema = record(identity | known, required=("coordinate", "id", "version", "payload", "kind"))
     return {**schema, "additionalProperties": True}

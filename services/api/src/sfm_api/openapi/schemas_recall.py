@@ -19,12 +19,14 @@ from sfm_api.openapi.schema import (
     ref,
     text,
 )
+from sfm_api.openapi.schemas_links import LINKS
 from sfm_core.coordinates import MAX_AXES
 from sfm_core.decode.limits import (
     MAX_BATCH_QUERIES,
     MAX_BUDGET_TOKENS,
     MAX_CONTEXT_TEXTS,
     MAX_EXPLAINED,
+    MAX_GRAPH_HOPS,
     MAX_QUERY_CHARS,
     MAX_TOP_K,
     MAX_WEIGHT,
@@ -60,6 +62,13 @@ _RECALL: Final[dict[str, Schema]] = {
     "min_position": integer(description="Wait until the answer covers this place in the log."),
     "now": described(TIME, "Time that recency and expiry are reckoned from."),
     "weights": ref("Weights"),
+    "graph_hops": integer(
+        0,
+        MAX_GRAPH_HOPS,
+        default=0,
+        description="How far relevance spreads from the best matches along links, both ways; "
+        "mode `hybrid` only.",
+    ),
     "explain": {**FLAG, "default": False},
     "context": listing(
         text(minLength=1, maxLength=MAX_QUERY_CHARS, pattern=r"\S"),
@@ -75,7 +84,7 @@ _RECALL: Final[dict[str, Schema]] = {
         description="Places whose rank, or absence, the answer explains; costs a full scoring.",
     ),
     "include": listing(
-        text(enum=["payload", "text", "snippet"]), uniqueItems=True, default=["payload"]
+        text(enum=["payload", "text", "snippet", "links"]), uniqueItems=True, default=["payload"]
     ),
     "budget_tokens": integer(
         1,
@@ -102,10 +111,17 @@ SCHEMAS: Final[dict[str, Schema]] = {
     },
     "Weights": {
         **record(
-            {"vector": _WEIGHT, "keyword": _WEIGHT, "context": _WEIGHT, "recency": _WEIGHT},
+            {
+                "vector": _WEIGHT,
+                "keyword": _WEIGHT,
+                "context": _WEIGHT,
+                "recency": _WEIGHT,
+                "graph": _WEIGHT,
+            },
             required=(),
         ),
-        "description": "Of the hybrid score; scaled to sum to 1.",
+        "description": "Of the hybrid score; scaled to sum to 1. `graph` counts only with "
+        "`graph_hops`, for memories that links lift.",
     },
     "RecallIn": record(_RECALL, required=("query",)),
     "RecallBatchIn": record(
@@ -121,6 +137,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
                 "payload": OBJECT,
                 "text": text(),
                 "snippet": ref("Snippet"),
+                "links": LINKS,
                 "tokens": integer(description="Estimate for this hit, with `budget_tokens`."),
                 "kind": KIND,
                 "importance": number(),
