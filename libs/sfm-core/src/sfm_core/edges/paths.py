@@ -112,6 +112,8 @@ class _Around(Mapping[int, Mapping[int, Mapping[str, float]]]):
         self._usable = usable
         self._kind = kind
         self._until = until
+        self._walk = edges.walk()
+        self._may_pass = usable.tobytes()
         self._near, self._far = edges.origin, edges.target
         if not outward:
             self._near, self._far = self._far, self._near
@@ -120,16 +122,15 @@ class _Around(Mapping[int, Mapping[int, Mapping[str, float]]]):
     def __getitem__(self, node: int) -> Mapping[int, Mapping[str, float]]:
         if perf_counter() > self._until:
             raise DeadlineExceeded("the path was not found in time")
-        _, edge = self._edges.around(np.array([node], dtype=np.int64))
-        wanted = (self._near[edge] == node) & self._usable[self._far[edge]]
+        edge = self._walk(node)
         if self._kind is not None:
-            wanted &= self._edges.type[edge] == self._kind
-        edge = edge[wanted]
+            edge = edge[self._edges.type[edge] == self._kind]
+        near, far = self._near[edge].tolist(), self._far[edge].tolist()
         lengths: dict[int, float] = {}
-        others, weights = self._far[edge].tolist(), self._edges.weight[edge].tolist()
-        for other, weight in zip(others, weights, strict=True):
-            length = 1.0 / weight if weight > 1.0 / LONGEST else LONGEST
-            lengths[other] = min(length, lengths.get(other, length))
+        for one, other, weight in zip(near, far, self._edges.weight[edge].tolist(), strict=True):
+            if one == node and weight > 0.0 and self._may_pass[other]:
+                length = 1.0 / weight if weight > 1.0 / LONGEST else LONGEST
+                lengths[other] = min(length, lengths.get(other, length))
         ids = self._edges.ids
         return {other: {"length": lengths[other]} for other in sorted(lengths, key=ids.__getitem__)}
 

@@ -1,6 +1,6 @@
 """The links of one namespace as arrays, and their neighbourhoods."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, final
 
@@ -109,6 +109,24 @@ class EdgeSnapshot:
         alive = edge < self.weight.shape[0]  # an index may know of later links
         alive[alive] = self.weight[edge[alive]] > 0.0
         return place[alive], edge[alive]
+
+    def walk(self) -> Callable[[int], I32 | I64]:
+        """`around` for one node at a time, made for many calls: gives its links, ended ones too."""
+        index, edges = self._index(), self.weight.shape[0]
+        start, touching, known = index.start, index.touching, index.start.shape[0] - 1
+        late: dict[int, list[int]] = {}
+        for edge in range(index.edges, edges):
+            late.setdefault(int(self.origin[edge]), []).append(edge)
+            late.setdefault(int(self.target[edge]), []).append(edge)
+
+        def around(node: int) -> I32 | I64:
+            found = touching[start[node] : start[node + 1]] if node < known else touching[:0]
+            if index.edges > edges:
+                found = found[found < edges]
+            more = late.get(node)
+            return np.concatenate([found, more]) if more else found
+
+        return around
 
     def _tail(self, since: int, nodes: I64) -> tuple[I64, I64]:
         where = np.full(self.nodes, NOWHERE, dtype=np.int64)
@@ -284,23 +302,26 @@ class Edges:
         code = self._types.setdefault(kind, len(self._types))
         if code == len(self._type_names):
             self._type_names.append(kind)
-        edge = self._edge_of[_key(origin, target, code)] = len(self._weight)
+        self._edge_of[_key(origin, target, code)] = len(self._weight)
         self._origin.append(origin)
         self._target.append(target)
         self._type.append(code)
-        self._weight.append(0.0)
+        self._weight.append(weight)
         self._version.append(version)
-        self._weigh(edge, weight)
+        self._count(origin, target, 1)
 
     def _weigh(self, edge: int, weight: float) -> None:
         before = self._weight.view()[edge]
         self._weight.view()[edge] = weight
         step = int(weight > 0.0) - int(before > 0.0)
         if step:
-            self._live += step
-            degrees = self._degrees.view()
-            degrees[self._origin.view()[edge]] += step
-            degrees[self._target.view()[edge]] += step
+            self._count(int(self._origin.view()[edge]), int(self._target.view()[edge]), step)
+
+    def _count(self, origin: int, target: int, step: int) -> None:
+        self._live += step
+        degrees = self._degrees.view()
+        degrees[origin] += step
+        degrees[target] += step
 
 
 def _key(origin: int, target: int, kind: int) -> Key:
