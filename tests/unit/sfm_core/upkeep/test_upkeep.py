@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from sfm_core.adapters.hash_embedder import HashEmbedder
 from sfm_core.adapters.inmemory import InMemoryStore
+from sfm_core.adapters.inmemory_erase import InMemoryEraser
 from sfm_core.adapters.inmemory_events import InMemoryEvents
 from sfm_core.adapters.inmemory_upkeep import InMemoryUpkeep
 from sfm_core.coordinates import Coordinate
@@ -30,7 +31,7 @@ from sfm_core.model import (
 )
 from sfm_core.remember import Commits, Remember
 from sfm_core.testing.fakes import InlineJobs, ManualClock, RecordingTelemetry
-from sfm_core.testing.writes import at
+from sfm_core.testing.writes import an_upsert, at
 from sfm_core.upkeep import plan
 from sfm_core.upkeep.accesses import Accesses
 from sfm_core.upkeep.plan import UpkeepPolicy
@@ -369,6 +370,22 @@ async def test_a_write_between_plan_and_deed_wins(moment: str, kind: str) -> Non
     assert "1" not in [where for where, *_ in told(report)]
     assert len(report.effects) == (0 if kind == "pruned" else 2)
     assert (await bench.live())["1"].draft.payload == said
+
+
+async def test_what_was_planned_before_an_erasure_does_not_happen_to_what_came_after() -> None:
+    bench = a_bench()
+    await bench.put("1")
+    bench.clock.advance(9 * DAY)
+
+    async def erase_and_store() -> None:
+        await InMemoryEraser(bench.store).erase(NS)
+        await bench.store.apply(NS, [an_upsert("1", payload=PAYLOAD)])
+
+    bench.store.before_get = erase_and_store
+    with pytest.raises(Conflict):
+        await bench.run()
+    memory = (await bench.live())["1"]
+    assert (memory.version, memory.draft.payload) == (1, PAYLOAD)
 
 
 async def test_two_runs_at_once_do_everything_once() -> None:

@@ -81,7 +81,7 @@ class Upkeep:
         A dry run tells what would be done, and the same happens when nothing intervenes.
 
         Raises:
-            Conflict: another run is going on in this namespace.
+            Conflict: another run is going on in this namespace, or it was erased meanwhile.
             Unavailable: the store or the embedder does not answer; what was done until then
                 stays done, and the next run goes on.
         """
@@ -92,8 +92,9 @@ class Upkeep:
             async with self._locks.held(namespace, _JOB) as is_ours:
                 if not is_ours:
                     raise Conflict("another run is going on in this namespace")
+                generation = await self._commits.generation(namespace)
                 plan = await self._planned(namespace)
-                done = await self._do(namespace, plan.effects)
+                done = await self._do(namespace, plan.effects, generation)
                 await self._accesses.sweep(namespace)
         return _report(plan, done, dry_run=False)
 
@@ -121,7 +122,7 @@ class Upkeep:
         )
         return await planner.plan()
 
-    async def _do(self, namespace: str, effects: Sequence[Effect]) -> list[Effect]:
+    async def _do(self, namespace: str, effects: Sequence[Effect], generation: int) -> list[Effect]:
         """Those of the effects that took place, in their order."""
         done: list[Effect] = []
         for start in range(0, len(effects), _CHUNK):
@@ -130,7 +131,9 @@ class Upkeep:
             planned = [effect for effect in chunk if effect.coordinate in writes]
             if not planned:
                 continue
-            applied = await self._commits.commit(namespace, [writes[e.coordinate] for e in planned])
+            applied = await self._commits.commit(
+                namespace, [writes[e.coordinate] for e in planned], generation=generation
+            )
             for effect, outcome in zip(planned, applied.outcomes, strict=True):
                 if isinstance(outcome, Written) and outcome.changed:
                     done.append(effect)
