@@ -69,11 +69,13 @@ class Actor:
         self._rng = random.Random(f"{seed} {number}")
         self._done = 0
         self.known = {f"{number},{place}": Known() for place in range(PLACES)}
+        self.links: dict[tuple[str, str], float] = {}
+        """Weights, by the two ends."""
 
     async def run(self, stopping: anyio.Event) -> None:
         steps: list[Callable[[str, Known], Awaitable[None]]] = [
             self._store, self._store, self._patch, self._delete, self._restore, self._batch,
-            self._get, self._recall,
+            self._link, self._link, self._get, self._recall,
         ]  # fmt: skip
         while not stopping.is_set():
             at = self._rng.choice(list(self.known))
@@ -102,6 +104,18 @@ class Actor:
         assert answer.status_code == 204, answer.text
         if known.payload is not None:
             known.versions.append(None)
+            self.links = {ends: weight for ends, weight in self.links.items() if at not in ends}
+
+    async def _link(self, at: str, known: Known) -> None:
+        other = self._rng.choice([place for place in self.known if place != at])
+        weight = float(self._rng.randrange(1, 9))
+        body = {"from": _numbers(at), "to": _numbers(other), "weight": weight}
+        answer = await self._write("PUT", "/links", body)
+        if known.payload is None or self.known[other].payload is None:
+            assert answer.status_code == 404, answer.text
+            return
+        assert answer.status_code in {200, 201}, answer.text
+        self.links[at, other] = weight
 
     async def _restore(self, at: str, known: Known) -> None:
         live = [i + 1 for i, payload in enumerate(known.versions) if payload is not None]
@@ -121,7 +135,7 @@ class Actor:
         places = self._rng.sample(list(self.known), 3)
         payloads = [self._payload(place) for place in places]
         items = [
-            {"coordinate": [int(axis) for axis in place.split(",")], "payload": payload}
+            {"coordinate": _numbers(place), "payload": payload}
             for place, payload in zip(places, payloads, strict=True)
         ]
         answer = await self._write("POST", "/memories:batch", {"items": items})
@@ -215,6 +229,7 @@ async def check(client: httpx.AsyncClient, actors: list[Actor]) -> int:
             if known.payload is not None:
                 live[at] = known.payload
             await _check_history(client, at, known)
+            await _check_links(client, at, known, actor.links)
     assert await _listed(client) == live
     return versions
 
@@ -234,6 +249,25 @@ async def _check_history(client: httpx.AsyncClient, at: str, known: Known) -> No
             break
         params = {"before": str(page["next_before"])}
     assert found == dict(enumerate(known.versions, start=1)), at
+
+
+async def _check_links(
+    client: httpx.AsyncClient, at: str, known: Known, links: dict[tuple[str, str], float]
+) -> None:
+    asked = {"direction": "out", "limit": "100"}
+    answer = await client.get(f"/v1/{NAMESPACE}/memories/{at}/neighbors", params=asked)
+    if known.payload is None:
+        assert answer.status_code == 404, answer.text
+        return
+    found = {
+        ",".join(str(axis) for axis in one["coordinate"]): one["weight"]
+        for one in answer.json()["neighbors"]
+    }
+    assert found == {to: weight for (origin, to), weight in links.items() if origin == at}
+
+
+def _numbers(at: str) -> list[int]:
+    return [int(axis) for axis in at.split(",")]
 
 
 async def _listed(client: httpx.AsyncClient) -> dict[str, dict[str, Any]]:

@@ -104,6 +104,16 @@ def a_read(world: World) -> Request:
         lambda: ("GET", "/memories", {"params": {"tag": foreign, "limit": "20"}}),
         lambda: ("GET", "/memories", {"params": {"limit": "5"}}),
         lambda: ("GET", "/stats", {}),
+        lambda: ("GET", f"/memories/{number},1/history", {}),
+        lambda: ("GET", f"/memories/{number},1/neighbors", {}),
+        lambda: ("GET", "/path", {"params": {"from": f"{number},1", "to": "0,1"}}),
+        lambda: ("GET", "/range", {"params": {"min": "0,0", "max": "99,99", "limit": "20"}}),
+        lambda: ("POST", "/keyword-search", {"json": {"term": foreign}}),
+        lambda: ("POST", "/keyword-search", {"json": {"term": rng.choice(WORDS)}}),
+        lambda: ("GET", "/events", {"params": {"limit": "20"}}),
+        lambda: ("GET", "/export", {"params": {"history": "true"}}),
+        lambda: ("POST", "/decay:run", {"json": {"dry_run": True}}),
+        lambda: ("POST", "/recall", {"json": query | {"graph_hops": 2, "include": ["links"]}}),
     ]
     return rng.choice(choices)()
 
@@ -129,6 +139,9 @@ async def _fill(world: World, space: int) -> None:
     ]
     answer = await world.ask(space, ("POST", "/memories:batch", {"json": {"items": items}}))
     assert {result["status"] for result in answer.json()["results"]} == {201}
+    for number in range(1, MEMORIES):
+        link = {"from": [number, 1], "to": [number // 2, 1], "type": secret_of(space)}
+        await world.ask(space, ("PUT", "/links", {"json": link}))
 
 
 async def _write(world: World, space: int) -> None:

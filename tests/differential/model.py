@@ -67,6 +67,9 @@ class Model:
             "restore": self._restore,
             "delete_many": self._delete_many,
             "decay": self._decay,
+            "link": self._link,
+            "unlink": self._unlink,
+            "neighbors": self._neighbors,
         }
 
     def check(self, op: Op, outcome: Outcome) -> None:
@@ -183,6 +186,25 @@ class Model:
                 kept.versions.append(None)
         return None
 
+    def _link(self, op: Op, outcome: Outcome) -> str | Facts:
+        del outcome
+        if not (self._at(op["from"]).visible and self._at(op["to"]).visible):
+            return NOT_FOUND
+        return {"type": op["type"] or "related", "weight": float(op["weight"] or 1)}
+
+    def _unlink(self, op: Op, outcome: Outcome) -> str | Facts:
+        del outcome
+        stored = self._at(op["from"]).version and self._at(op["to"]).version
+        return {} if stored else NOT_FOUND
+
+    def _neighbors(self, op: Op, outcome: Outcome) -> str | Facts | None:
+        """Only what is visible is anybody's neighbour."""
+        if not self._at(op["at"]).visible:
+            return NOT_FOUND
+        near = {Coordinate.of(n["coordinate"]).text for n in outcome.document["neighbors"]}
+        assert near <= self.visible.keys(), (op, outcome)
+        return None
+
     def _get(self, op: Op, outcome: Outcome) -> str | Facts:
         del outcome
         kept = self._at(op["at"])
@@ -261,6 +283,7 @@ def is_bad(op: Op) -> bool:
         or memory.get("expires_at") == NO_TIME
         or op["limit"] == 0
         or op["weight"] == 0
+        or (op.name == "link" and op["from"] == op["to"])
         or "$near" in str(op["filter"])
     )
 
