@@ -12,7 +12,7 @@ T ?=
 A ?=
 
 .PHONY: help setup-dev run test differential canaries check fmt lint types layers lock-check gen-check bench bench-quality bench-slab \
-	bench-service soak example gen settings clean
+	bench-service soak fuzz example gen settings clean
 
 help: ## Print this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' Makefile
@@ -43,6 +43,9 @@ differential: .venv/.ready-dev ## 5 000 random histories through every door, aga
 
 canaries: .venv/.ready-dev ## 100 000 replies to twenty tenants, each searched for foreign words
 	SFM_TEST_CANARY_REPLIES=100000 $(PY) -m pytest -q tests/chaos/test_canaries.py $(A)
+
+fuzz: .venv/.ready-dev ## 100 000 bad requests (A="--seed S" repeats a run)
+	$(PY) -m tests.fuzz $(A)
 
 check: lint types layers gen-check lock-check ## Everything that is checked without running the code
 

@@ -138,7 +138,7 @@ class BodyLimited:
         headers = Headers(scope=scope)
         check_type(headers, _JSON)
         declared = headers.get("content-length", "")
-        if declared.isdigit() and int(declared[:18]) > self._max_bytes:
+        if declared.isascii() and declared.isdigit() and int(declared[:18]) > self._max_bytes:
             raise self._too_large()
         await self._app(scope, self._counted(receive), send)
 
