@@ -66,7 +66,9 @@ def spoilt_bytes(rng: Random, text: bytes) -> bytes:
         lambda: rng.choice(PIECES),
         lambda: rng.randbytes(rng.randrange(64)),
         lambda: text.replace(b'"', b"'"),
-        lambda: text.decode("utf-8", "replace").encode(rng.choice(("utf-16", "utf-32", "cp037"))),
+        lambda: text.decode("utf-8", "replace").encode(
+            rng.choice(("utf-16", "utf-32", "cp037")), "replace"
+        ),
     )
     return rng.choice(ways)()
 

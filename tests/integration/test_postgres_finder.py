@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from sfm_core.adapters.inmemory import InMemoryStore
 from sfm_core.adapters.inmemory_finder import InMemoryFinder
+from sfm_core.adapters.postgres.filter_terms import filter_terms
 from sfm_core.adapters.postgres.finder import PostgresFinder, expression, pattern
 from sfm_core.adapters.postgres.pool import Pool, open_pool
 from sfm_core.adapters.postgres.queries import load_queries
@@ -31,7 +32,7 @@ QUICK = settings(
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-NO_FILTER: tuple[object, ...] = (None, [], [], [])
+NO_FILTER = filter_terms(None).arguments()
 
 texts = st.text(alphabet="abAB tteé É茶_%\\.-1😀\n", max_size=24)
 phrases = st.lists(

@@ -86,8 +86,7 @@ class _Search:
         self._namespace = namespace
         self._query = query
         self._now = now
-        terms = filter_terms(query.filter)
-        self._filter = (terms.joined, terms.paths, terms.operators, terms.operands)
+        self._filter = filter_terms(query.filter).arguments()
         self._kind = None if query.kind is None else query.kind.value
 
     async def literal(

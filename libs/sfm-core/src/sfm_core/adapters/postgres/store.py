@@ -122,9 +122,9 @@ class PostgresStore:
 
     async def list(self, namespace: str, query: ListQuery, *, now: datetime) -> Page:
         after, behind = decode_cursor(query.cursor)
-        terms = filter_terms(query.filter)
         kind = None if query.kind is None else query.kind.value
-        async with self._pool.scoped(namespace) as connection:
+        async with self._pool.unscoped() as connection, connection.transaction(readonly=True):
+            await connection.fetchrow(_SQL["scope_planned"], namespace)
             rows = await connection.fetch(
                 _SQL["list"],
                 namespace,
@@ -135,10 +135,7 @@ class PostgresStore:
                 query.tag,
                 query.since,
                 query.until,
-                terms.joined,
-                terms.paths,
-                terms.operators,
-                terms.operands,
+                *filter_terms(query.filter).arguments(),
                 query.limit + 1,
             )
         memories = tuple(await memories_of(rows[: query.limit]))

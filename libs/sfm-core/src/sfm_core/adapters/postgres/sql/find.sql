@@ -45,9 +45,9 @@ WHERE namespace = $1 AND deleted_at IS NULL
   AND (NOT $4::bool OR text LIKE $3)
   AND CASE WHEN $4 THEN text ~ $5 ELSE text ~* $5 END = $6::bool
   AND ($7::text IS NULL OR kind = $7)
-  -- include admits joined=$8 paths=$9 operators=$10 operands=$11 --
+  -- include admits joined=$8 paths=$9 operators=$10 operands=$11 rough=$12 sessions=$13 sources=$14 tags=$15 pinned=$16 least=$17 most=$18 --
 ORDER BY created_at DESC, id DESC
-LIMIT $12;
+LIMIT $19;
 
 -- fuzzy --
 -- Memories with something like the declared term, which is $3, but not with the pattern $4. The most alike first.
@@ -59,6 +59,6 @@ WHERE namespace = $1 AND deleted_at IS NULL
   AND (expires_at IS NULL OR expires_at > $2::timestamptz)
   AND text NOT ILIKE $4
   AND ($5::text IS NULL OR kind = $5)
-  -- include admits joined=$6 paths=$7 operators=$8 operands=$9 --
+  -- include admits joined=$6 paths=$7 operators=$8 operands=$9 rough=$10 sessions=$11 sources=$12 tags=$13 pinned=$14 least=$15 most=$16 --
 ORDER BY similarity DESC, created_at DESC, id DESC
-LIMIT $10;
+LIMIT $17;

@@ -2,6 +2,11 @@
 -- Declare the namespace of what this connection does next; row-level security holds it to that.
 SELECT set_config('sfm.namespace', $1, false);
 
+-- scope_planned --
+-- The same for the rest of the transaction, in which each statement gets a plan for its own arguments:
+-- what is best for a rare session is worst for none.
+SELECT set_config('sfm.namespace', $1, true), set_config('plan_cache_mode', 'force_custom_plan', true);
+
 -- ping --
 -- Answers when the server does.
 SELECT 1;
@@ -44,8 +49,7 @@ WHERE namespace = $1 AND content_key = ANY($2::bigint[]) AND deleted_at IS NULL
 ORDER BY content_key, created_at, id;
 
 -- list --
--- Live, unexpired memories behind a cursor, oldest first. $9 joins the truths of the comparisons
--- in $10 (paths), $11 (operators), $12 (operands); what they mean: `sfm_core.filters`.
+-- Live, unexpired memories behind a cursor, oldest first; what filters mean: `sfm_core.filters`.
 SELECT namespace, coord, id, version, position, kind, payload, text, text_given, importance, tags,
        session, source, occurred_at, expires_at, pinned, created_at, updated_at
 FROM memories AS m
@@ -56,17 +60,15 @@ WHERE namespace = $1 AND deleted_at IS NULL
   AND ($6::text IS NULL OR $6 = ANY(tags))
   AND ($7::timestamptz IS NULL OR coalesce(occurred_at, created_at) >= $7)
   AND ($8::timestamptz IS NULL OR coalesce(occurred_at, created_at) < $8)
-  -- include admits joined=$9 paths=$10 operators=$11 operands=$12 --
+  -- include admits joined=$9 paths=$10 operators=$11 operands=$12 rough=$13 sessions=$14 sources=$15 tags=$16 pinned=$17 least=$18 most=$19 --
 ORDER BY created_at, id
-LIMIT $13;
+LIMIT $20;
 
 -- stats --
--- Counts of one namespace.
+-- Counts of one namespace, from indexes only.
 SELECT
-    count(*) FILTER (WHERE m.deleted_at IS NULL) AS total,
-    count(*) FILTER (WHERE m.deleted_at IS NULL AND m.kind = 'episodic') AS episodic,
-    count(*) FILTER (WHERE m.deleted_at IS NULL AND m.kind = 'semantic') AS semantic,
-    count(*) FILTER (WHERE m.deleted_at IS NOT NULL) AS deleted,
+    live.episodic + live.semantic AS total, live.episodic, live.semantic,
+    (SELECT count(*) FROM memories WHERE namespace = $1 AND deleted_at IS NOT NULL) AS deleted,
     (SELECT count(*) FROM links WHERE namespace = $1 AND deleted_at IS NULL) AS links,
     (SELECT count(*) FROM memory_vectors WHERE namespace = $1) AS vectors,
     (SELECT count(*) FROM memories AS l WHERE l.namespace = $1 AND l.deleted_at IS NULL AND NOT EXISTS (
@@ -75,8 +77,12 @@ SELECT
     )) AS pending_index,
     (SELECT count(*) FROM vector_wal WHERE namespace = $1) AS wal,
     coalesce((SELECT max(seq) FROM memory_events WHERE namespace = $1), 0) AS position
-FROM memories AS m
-WHERE m.namespace = $1;
+FROM (
+    SELECT count(*) FILTER (WHERE kind = 'episodic') AS episodic,
+           count(*) FILTER (WHERE kind = 'semantic') AS semantic
+    FROM memories
+    WHERE namespace = $1 AND deleted_at IS NULL
+) AS live;
 
 -- namespaces --
 -- Namespaces with a live memory.

@@ -1,5 +1,12 @@
 -- Whether a row of `memories` passes a filter: {joined} joins the truths of the comparisons in {paths},
--- {operators} and {operands} (`filter_terms`); null: no filter.
+-- {operators} and {operands}; null: no filter. What comes first is cheaper, and admits no less (`filter_terms`).
+AND ({sessions}::text[] IS NULL OR session = ANY({sessions}))
+AND ({sources}::text[] IS NULL OR source = ANY({sources}))
+AND ({tags}::text[] IS NULL OR tags @> {tags})
+AND ({pinned}::bool IS NULL OR pinned = {pinned})
+AND ({least}::float8 IS NULL OR importance >= {least})
+AND ({most}::float8 IS NULL OR importance <= {most})
+AND ({rough}::jsonpath IS NULL OR jsonb_path_match(payload::jsonb, {rough}))
 AND ({joined}::jsonpath IS NULL OR jsonb_path_match((
         SELECT coalesce(jsonb_agg(EXISTS (
             SELECT FROM (
