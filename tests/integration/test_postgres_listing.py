@@ -1,4 +1,4 @@
-"""Lists and ranges page by page while others write; filters and counts by their indexes."""
+"""Lists and ranges page by page while others write; a session by its index."""
 
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -125,20 +125,6 @@ async def test_a_list_of_one_session_goes_by_its_index(pool: Pool, raw: dict[str
     plan = "\n".join(row[0] for row in rows)
     assert "memories_of_session" in plan, plan
     assert "Seq Scan" not in plan, plan
-
-
-@pytest.mark.usefixtures("filled")
-async def test_counts_need_no_row(pool: Pool) -> None:
-    """A table this small is quicker to read as it is; with more rows than these it is not."""
-    async with pool.unscoped() as connection, connection.transaction():
-        await connection.fetchrow(load_queries("reads")["scope_planned"], "mine")
-        await connection.execute("SET LOCAL enable_seqscan = off")
-        await connection.execute("SET LOCAL enable_bitmapscan = off")
-        rows = await connection.fetch(f"EXPLAIN {load_queries('reads')['stats']}", "mine")
-    plan = "\n".join(row[0] for row in rows)
-    assert plan.count("Index Only Scan using memories_counted") == 2, plan
-    assert "Index Only Scan using memories_buried" in plan, plan
-    assert plan.count("Index Only Scan using memory_vectors_") == 2, plan
 
 
 @pytest.mark.parametrize(
