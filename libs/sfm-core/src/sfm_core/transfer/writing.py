@@ -128,7 +128,6 @@ class Writer:
     async def _write(self, lines: Sequence[Line]) -> list[Result]:
         """Look, decide, write; again for those that somebody else changed in between."""
         results: list[Result] = []
-        generation = await self._landing.commits.generation(self._namespace)
         for _ in range(_ATTEMPTS):
             places = [line.coordinate for _, line in lines]
             standing = await self._landing.archive.standing(self._namespace, places)
@@ -138,7 +137,7 @@ class Writer:
             lines = [line for line in lines if line[0].number not in settled]
             if not lines:
                 return results
-            done = await self._commit(lines, standing, generation)
+            done = await self._commit(lines, standing, self._generation)
             results += [one for one in done if not isinstance(one[1], PreconditionFailed)]
             lost = {number for number, one in done if isinstance(one, PreconditionFailed)}
             lines = [line for line in lines if line[0].number in lost]
@@ -163,7 +162,7 @@ class Writer:
         return found
 
     async def _commit(
-        self, lines: Sequence[Line], standing: Mapping[Coordinate, Occupant], generation: int
+        self, lines: Sequence[Line], standing: Mapping[Coordinate, Occupant], generation: int | None
     ) -> list[Result]:
         """One transaction; where a value keeps the store from taking it, one for each line."""
         writes = await self._writes(lines, standing)
