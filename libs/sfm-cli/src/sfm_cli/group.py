@@ -38,6 +38,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "neighbors": ("neighbors", "List the links of a memory, the strongest first."),
         "events": ("events", "Show what happened, in order; follow it."),
         "erase": ("erase", "Erase a namespace for good, with a receipt."),
+        "rebuild": ("rebuild", "Build what is derived anew, and compare digests."),
         "stats": ("stats", "Count what there is, and say how it is kept."),
         "export": ("export", "Write the namespace out as NDJSON."),
         "import": ("import_", "Read an export, or memories with coordinates, from NDJSON."),

@@ -13,8 +13,9 @@ from sfm_core.importance import METHODS
 from sfm_core.log.erase import Erase
 from sfm_core.log.following import Following
 from sfm_core.model import Json, StoreStats
-from sfm_core.ports import Clock, EventLog, RecordStore
+from sfm_core.ports import Clock, Digests, EventLog, RecordStore
 from sfm_core.recall.engine import RecallEngine
+from sfm_core.recall.rebuild import Rebuild
 from sfm_core.remember import Lifecycle, Remember
 from sfm_core.runtime.metrics import PrometheusTelemetry
 from sfm_core.transfer import Exports, Imports
@@ -56,6 +57,8 @@ class Runtime:
     exports: Exports
     imports: Imports
     erase: Erase
+    rebuild: Rebuild
+    digests: Digests
     following: Following
     accesses: Accesses
     embedder: ObservedEmbedder

@@ -27,6 +27,7 @@ from sfm_core.model import (
     Page,
     Path,
     Placed,
+    Rebuilt,
     RecallQuery,
     RecallResult,
     Snippet,
@@ -316,6 +317,17 @@ def erasure(done: ErasureReceipt) -> Document:
         "stores": [
             {"store": one.store, "removed": one.removed, "left": one.left} for one in done.stores
         ],
+    }
+
+
+def rebuilt(done: Rebuilt) -> Document:
+    return {
+        "projection": done.projection,
+        "before": None if done.before is None else done.before.text,
+        "after": done.after.text,
+        "truth": done.truth.text,
+        "sound": done.is_sound,
+        "position": done.position,
     }
 
 

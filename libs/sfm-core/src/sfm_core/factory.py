@@ -13,12 +13,14 @@ from typing import Final
 from sfm_core.adapters.embedders import ObservedEmbedder, open_embedder
 from sfm_core.adapters.inmemory import InMemoryStore
 from sfm_core.adapters.inmemory_archive import InMemoryArchive
+from sfm_core.adapters.inmemory_digests import InMemoryDigests
 from sfm_core.adapters.inmemory_erase import InMemoryEraser
 from sfm_core.adapters.inmemory_events import InMemoryEvents
 from sfm_core.adapters.inmemory_finder import InMemoryFinder
 from sfm_core.adapters.inmemory_links import InMemoryLinks
 from sfm_core.adapters.inmemory_upkeep import InMemoryUpkeep
 from sfm_core.adapters.postgres.archive import PostgresArchive
+from sfm_core.adapters.postgres.digests import PostgresDigests
 from sfm_core.adapters.postgres.erase import PostgresEraser
 from sfm_core.adapters.postgres.events import PostgresEvents
 from sfm_core.adapters.postgres.finder import PostgresFinder
@@ -33,6 +35,7 @@ from sfm_core.errors import Misconfigured
 from sfm_core.find import Find
 from sfm_core.generations import Generations
 from sfm_core.graph import Graph
+from sfm_core.lexical.analysis import Analyzer
 from sfm_core.log.erase import Erase
 from sfm_core.log.following import Following, Wakes
 from sfm_core.model import Quota, Weights
@@ -51,6 +54,7 @@ from sfm_core.recall.engine import RecallEngine, RecallPolicy
 from sfm_core.recall.erased import ErasableViews
 from sfm_core.recall.graphs import GraphViews
 from sfm_core.recall.rows import Forgetting
+from sfm_core.recall.rebuild import Rebuild
 from sfm_core.remember import Commits, Lifecycle, Remember
 from sfm_core.runtime.clock import SystemClock
 from sfm_core.runtime.core_settings import CoreSettings
@@ -75,6 +79,7 @@ class _Stores:
     records: PostgresStore | InMemoryStore
     events: EventLog
     eraser: Eraser
+    digests: PostgresDigests | InMemoryDigests
     upkeep: PostgresUpkeep | InMemoryUpkeep
     links: LinkStore
     archive: Archive
@@ -255,6 +260,16 @@ async def open_runtime(
                 jobs=jobs,
                 wake=wakes.wake,
             ),
+            rebuild=Rebuild(
+                views=recall.views,
+                feed=store,
+                records=store,
+                digests=stores.digests,
+                mender=stores.digests,
+                embedder=embedder,
+                analyzer=Analyzer(settings.language),
+            ),
+            digests=stores.digests,
             following=Following(events=stores.events, wakes=wakes),
             embedder=embedder,
             clock=clock,
@@ -335,6 +350,7 @@ async def _stores(pool: Pool | None, dim: int) -> _Stores:
             records=twin,
             events=InMemoryEvents(twin),
             eraser=InMemoryEraser(twin, upkeep.forget),
+            digests=InMemoryDigests(twin),
             upkeep=upkeep,
             links=InMemoryLinks(twin),
             archive=InMemoryArchive(twin),
@@ -346,6 +362,7 @@ async def _stores(pool: Pool | None, dim: int) -> _Stores:
         records=PostgresStore(pool, dim=dim),
         events=PostgresEvents(pool),
         eraser=PostgresEraser(pool),
+        digests=PostgresDigests(pool),
         upkeep=PostgresUpkeep(pool),
         links=PostgresLinks(pool),
         archive=PostgresArchive(pool, dim=dim),

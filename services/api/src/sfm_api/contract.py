@@ -77,6 +77,7 @@ OPERATIONS: Final = (
     _stream("exportNamespace", "GET", f"{_NS}/export", transfers.export, Access.READ),
     _stream("importNamespace", "POST", f"{_NS}/import", transfers.import_, Access.WRITE),
     _read("listNamespaces", "GET", "/v1/namespaces", overview.namespaces),
+    _admin("rebuildProjection", "POST", f"{_NS}/rebuild", namespaces.rebuild, Body.ONE),
     _admin("eraseNamespace", "DELETE", _NS, namespaces.erase),
     _read("listEvents", "GET", f"{_NS}/events", events.events),
     _read("namespaceStats", "GET", f"{_NS}/stats", overview.stats),

@@ -4,7 +4,7 @@ Every door (REST, gRPC, CLI, Python, Kafka) calls these, so each gives the same 
 faults of a request come in one `InvalidInput`, each with its path. Nothing here does I/O.
 """
 
-from sfm_core.decode.events import EventQuery, event_query
+from sfm_core.decode.events import EventQuery, event_query, projection
 from sfm_core.decode.finds import keyword_query, range_query
 from sfm_core.decode.instants import instant
 from sfm_core.decode.lifecycle import (
@@ -40,6 +40,7 @@ __all__ = [
     "memory_with_coordinate",
     "neighbor_query",
     "path_query",
+    "projection",
     "range_query",
     "recall_batch",
     "recall_query",

@@ -1,13 +1,13 @@
-"""Questions to the log as callers send them."""
+"""Questions to the log, and about what is made of it, as callers send them."""
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from sfm_core.decode.fields import Fields, judged
+from sfm_core.decode.fields import Faults, Fields, fields, judged
 from sfm_core.jsontext import INT64_MAX
-from sfm_core.model import Json
+from sfm_core.model import Json, Projected
 
 MAX_EVENTS: Final = 1000
 _DIGITS: Final = re.compile(r"[0-9]{1,19}")
@@ -19,6 +19,26 @@ class EventQuery:
 
     after: int = 0
     limit: int = 100
+
+
+def projection(raw: object) -> str:
+    """The projection that is to be built anew, of `{"projection": …}`.
+
+    Raises:
+        InvalidInput: with every fault.
+    """
+    return judged(raw, "", lambda faults: _projection(raw, faults))
+
+
+def _projection(raw: object, faults: Faults) -> str:
+    given = fields(raw, "", faults)  # type: ignore[arg-type]  # `judged` saw that it is JSON
+    if given is None:
+        return ""
+    if not given.has("projection"):
+        given.wrong("projection", "is required")
+    found = given.choice("projection", Projected, None)
+    given.done()
+    return "" if found is None else found.value
 
 
 def event_query(params: Mapping[str, str]) -> EventQuery:

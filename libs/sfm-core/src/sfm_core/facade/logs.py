@@ -5,7 +5,7 @@ from contextlib import aclosing
 
 from sfm_core import decode
 from sfm_core.facade.opened import Opened
-from sfm_core.model import ErasureReceipt, Event, EventPage
+from sfm_core.model import ErasureReceipt, Event, EventPage, Projected, Rebuilt
 
 
 class Logs(Opened):
@@ -20,6 +20,16 @@ class Logs(Opened):
         query = decode.event_query({"after": str(after), "limit": str(limit)})
         following = self.runtime.following
         return await following.page(self.namespace, after=query.after, limit=query.limit)
+
+    async def rebuild(self, projection: str) -> Rebuilt:
+        """Build `vectors`, `slab`, `lexical`, `graph` or `cache` anew from the record store.
+
+        Raises:
+            InvalidInput: another projection.
+            Unavailable: the store or the embedder does not answer.
+        """
+        asked = Projected(decode.projection({"projection": projection}))
+        return await self.runtime.rebuild.rebuild(self.namespace, asked)
 
     async def erase(self) -> ErasureReceipt:
         """Remove all that is known of the namespace, for good: there is no way back.

@@ -1,5 +1,6 @@
 """The values that cross boundaries: frozen, slotted, keyword-only."""
 
+from sfm_core.model.digests import Digest, Projected, Rebuilt
 from sfm_core.model.embedders import EmbedderInfo
 from sfm_core.model.erasures import Erased, ErasureReceipt, StoreErased
 from sfm_core.model.events import Event, EventPage
@@ -111,6 +112,7 @@ __all__ = [
     "Cut",
     "Delete",
     "DeletedMany",
+    "Digest",
     "Direction",
     "Due",
     "Effect",
@@ -160,9 +162,11 @@ __all__ = [
     "PathQuery",
     "Placed",
     "Precondition",
+    "Projected",
     "PutLink",
     "Quota",
     "RangeQuery",
+    "Rebuilt",
     "RecallQuery",
     "RecallResult",
     "Receipt",

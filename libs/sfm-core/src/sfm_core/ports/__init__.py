@@ -5,6 +5,7 @@ Implementations do not inherit from these; the wiring's type check proves that t
 """
 
 from sfm_core.ports.archive import Archive
+from sfm_core.ports.digests import Digests, VectorMender
 from sfm_core.ports.embedding import Embedder
 from sfm_core.ports.erasure import Eraser, Projection
 from sfm_core.ports.events import EventLog
@@ -33,6 +34,7 @@ __all__ = [
     "Cache",
     "ChangeFeed",
     "Clock",
+    "Digests",
     "Embedder",
     "Eraser",
     "EventLog",
@@ -50,6 +52,7 @@ __all__ = [
     "Rows",
     "Telemetry",
     "UpkeepRows",
+    "VectorMender",
     "ViewFiles",
     "WordSearch",
 ]

@@ -13,10 +13,18 @@ CALLS: Final[dict[str, Call]] = {
         description="Memories, vectors, history, links, idempotency keys, counts and views go, and "
         "there is no way back. A write that was under way answers 409; what is stored under the "
         "name afterwards begins anew. Only for a token with admin access. Again is fine.",
-        answers={
-            200: answer("What was removed, by store, and what a second look found.", "Erasure")
-        },
+        answers={200: answer("What was removed, by store; what a second look found.", "Erasure")},
         errors=(422,),
+    ),
+    "rebuildProjection": Call(
+        tag="operations",
+        summary="Build a projection anew",
+        description="`slab`, `lexical` and `graph`: this process drops its view and reads it from "
+        "the record store again. `vectors`: what has no sound vector under the model in use is "
+        "embedded. `cache`: emptied. Digests before and after, and of the record store.",
+        body="RebuildIn",
+        example={"projection": "slab"},
+        answers={200: answer("Digests, and whether they agree.", "Rebuilt")},
     ),
     "listEvents": Call(
         tag="log",

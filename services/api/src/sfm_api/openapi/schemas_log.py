@@ -20,7 +20,9 @@ from sfm_api.openapi.schema import (
 )
 from sfm_core.coordinates import NAMESPACE_PATTERN
 from sfm_core.decode.events import MAX_EVENTS
-from sfm_core.model import EventType
+from sfm_core.model import EventType, Projected
+
+_DIGEST: Final = text(pattern="^[0-9]+:[0-9a-f]{16}$", description="Members, and 64 bits of them.")
 
 
 def _or_null(schema: Schema) -> Schema:
@@ -83,6 +85,17 @@ SCHEMAS: Final[dict[str, Schema]] = {
                     }
                 )
             ),
+        }
+    ),
+    "RebuildIn": record({"projection": text(enum=[one.value for one in Projected])}),
+    "Rebuilt": record(
+        {
+            "projection": text(enum=[one.value for one in Projected]),
+            "before": _or_null(_DIGEST),
+            "after": _DIGEST,
+            "truth": described(_DIGEST, "Of the record store."),
+            "sound": described(FLAG, "`after` and `truth` are equal."),
+            "position": integer(description="Of the log, right after."),
         }
     ),
     "EventPage": record(

@@ -1,0 +1,52 @@
+"""Digests, and mended vectors, over what an `InMemoryStore` keeps."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from uuid import UUID
+
+import anyio.lowlevel
+
+from sfm_core.adapters.inmemory import InMemoryStore
+from sfm_core.digesting import digest_of, link_share, memory_share, vector_share
+from sfm_core.model import F32, Digest
+
+
+class InMemoryDigests:
+    """Implements `Digests` and `VectorMender` for tests and trials."""
+
+    def __init__(self, store: InMemoryStore) -> None:
+        self._store = store
+
+    async def memories(self, namespace: str) -> Digest:
+        await anyio.lowlevel.checkpoint()
+        live = self._store.peek(namespace).live()
+        return digest_of(memory_share(row.memory, row.payload) for row in live)
+
+    async def links(self, namespace: str) -> Digest:
+        await anyio.lowlevel.checkpoint()
+        entries = self._store.peek(namespace).links.values()
+        return digest_of(link_share(entry.link) for entry in entries if entry.live)
+
+    async def vectors(self, namespace: str, *, model_revision: str) -> Digest:
+        await anyio.lowlevel.checkpoint()
+        return digest_of(
+            vector_share(row.memory.id.bytes, row.memory.version, row.vector)
+            for row in self._store.peek(namespace).live()
+            if row.revision == model_revision and row.vector is not None
+        )
+
+    async def put_vectors(
+        self, namespace: str, vectors: Sequence[tuple[UUID, int, F32]], *, model_revision: str
+    ) -> int:
+        xid = await self._store.token()
+        given = {(memory, version): vector for memory, version, vector in vectors}
+        space, stored = self._store.begin(namespace), 0
+        for coordinate, row in list(space.rows.items()):
+            vector = given.get((row.memory.id, row.memory.version))
+            if row.live and vector is not None:
+                space.rows[coordinate] = replace(
+                    row, vector=vector, revision=model_revision, xid=xid
+                )
+                stored += 1
+        self._store.commit(namespace, space)
+        return stored

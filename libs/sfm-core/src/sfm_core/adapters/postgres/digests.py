@@ -1,0 +1,63 @@
+"""Digests, and mended vectors, over PostgreSQL."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, Final
+from uuid import UUID
+
+import asyncpg
+
+from sfm_core.adapters.postgres.pool import Pool
+from sfm_core.adapters.postgres.queries import load_queries
+from sfm_core.adapters.postgres.rows import vector_bytes
+from sfm_core.adapters.postgres.writes import enter
+from sfm_core.model import F32, Digest
+
+_SQL: Final = load_queries("digests")
+_PATIENCE_S: Final = 120.0
+
+
+class PostgresDigests:
+    """Implements `Digests` and `VectorMender`; reads all of a namespace in one statement."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def memories(self, namespace: str) -> Digest:
+        return await self._digest(namespace, _SQL["digest_memories"])
+
+    async def links(self, namespace: str) -> Digest:
+        return await self._digest(namespace, _SQL["digest_links"])
+
+    async def vectors(self, namespace: str, *, model_revision: str) -> Digest:
+        return await self._digest(namespace, _SQL["digest_vectors"], model_revision)
+
+    async def put_vectors(
+        self, namespace: str, vectors: Sequence[tuple[UUID, int, F32]], *, model_revision: str
+    ) -> int:
+        body = partial(_put, namespace=namespace, vectors=vectors, revision=model_revision)
+        return await self._pool.in_transaction(body)
+
+    async def _digest(self, namespace: str, statement: str, *more: str) -> Digest:
+        async with self._pool.scoped(namespace) as connection:
+            row = await connection.fetchrow(statement, namespace, *more, timeout=_PATIENCE_S)
+        return Digest(row["count"], int(row["total"]) % 2**64)
+
+
+async def _put(
+    connection: "asyncpg.pool.PoolConnectionProxy[Any]",
+    *,
+    namespace: str,
+    vectors: Sequence[tuple[UUID, int, F32]],
+    revision: str,
+) -> int:
+    await enter(connection, namespace, batch=True)
+    done = await connection.execute(
+        _SQL["put_vectors"],
+        namespace,
+        [memory for memory, _, _ in vectors],
+        [version for _, version, _ in vectors],
+        [vector_bytes(vector) for _, _, vector in vectors],
+        revision,
+    )
+    return int(done.rpartition(" ")[2])

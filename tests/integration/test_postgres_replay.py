@@ -1,0 +1,73 @@
+"""As the log goes, so goes the state, from one database into another."""
+
+from collections.abc import Iterator
+
+import anyio
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+
+from sfm_core.adapters.hash_embedder import HashEmbedder
+from sfm_core.adapters.postgres.digests import PostgresDigests
+from sfm_core.adapters.postgres.links import PostgresLinks
+from sfm_core.adapters.postgres.pool import open_pool
+from sfm_core.adapters.postgres.store import PostgresStore
+from sfm_core.factory import open_runtime
+from sfm_core.model import Projected
+from sfm_core.system import MemorySystem
+from sfm_core.testing.fakes import ManualClock
+from sfm_core.testing.replay import replay
+from tests.servers.histories import START, STEPS, Step, live_through, settings_of
+from tests.servers.postgres import TestPostgres
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture(scope="module")
+def databases(postgres_server: TestPostgres) -> Iterator[tuple[str, str]]:
+    """Two, migrated."""
+    pair = (postgres_server.create_migrated(), postgres_server.create_migrated())
+    yield pair
+    for dsn in pair:
+        postgres_server.drop(dsn)
+
+
+@settings(
+    max_examples=12,
+    deadline=None,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(STEPS)
+def test_a_log_replayed_into_another_database_gives_the_same_state(
+    databases: tuple[str, str], history: list[Step]
+) -> None:
+    _COUNT.append(0)
+    anyio.run(_replayed, databases, f"h{len(_COUNT)}", history)
+
+
+_COUNT: list[int] = []
+
+
+async def _replayed(databases: tuple[str, str], namespace: str, history: list[Step]) -> None:
+    source, target = databases
+    clock = ManualClock(START)
+    async with (
+        MemorySystem(namespace, open_runtime(settings_of(source), clock=clock)) as memory,
+        open_pool(target, size=2) as pool,
+    ):
+        await memory.recall("green tea")
+        await live_through(memory, clock, history)
+        theirs, mine = memory.runtime.digests, PostgresDigests(pool)
+        await replay(
+            memory.runtime.events,
+            namespace,
+            records=PostgresStore(pool),
+            links=PostgresLinks(pool),
+            embedder=HashEmbedder(),
+        )
+        assert await mine.memories(namespace) == await theirs.memories(namespace)
+        assert await mine.links(namespace) == await theirs.links(namespace)
+        for projection in (Projected.SLAB, Projected.LEXICAL, Projected.GRAPH, Projected.VECTORS):
+            await memory.runtime.recall.views.refresh()
+            done = await memory.rebuild(projection.value)
+            assert done.before == done.after == done.truth, projection
