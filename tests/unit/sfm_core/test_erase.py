@@ -1,7 +1,7 @@
 """Erasing in a process that recalls and writes."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import anyio
 import pytest
@@ -9,10 +9,11 @@ import pytest
 from sfm_core.adapters.embedder_statistics import EmbedderStatistics
 from sfm_core.adapters.hash_embedder import HashEmbedder
 from sfm_core.coordinates import Coordinate
-from sfm_core.errors import Conflict
+from sfm_core.errors import Conflict, Unavailable
 from sfm_core.factory import create_memory_system
 from sfm_core.generations import Generations
 from sfm_core.model import F32, Applied, EmbedderInfo, MemoryDraft, RecallQuery
+from sfm_core.recall.erased import ErasableCache
 from tests.unit.sfm_api.twin_runtime import TWINS, twin_runtime
 
 TEA = MemoryDraft(payload={"said": "Ada drinks green tea"})
@@ -77,6 +78,38 @@ async def test_recalls_find_nothing_of_what_was_erased_and_all_that_came_after()
         await memory.store((9,), {"said": "green tea anew"})
         found = await memory.recall("green tea")
     assert [hit.memory.coordinate.text for hit in found.hits] == ["9"]
+
+
+class StoppedCache:
+    """A projection that does not answer."""
+
+    async def forget(self, namespace: str, *, position: int) -> int:
+        raise Unavailable("the cache does not answer", namespace=namespace, position=position)
+
+    async def held(self, namespace: str) -> int:
+        raise AssertionError(namespace)
+
+
+async def test_what_does_not_answer_is_said_and_fails_nothing() -> None:
+    async with twin_runtime() as runtime:
+        await runtime.remember.store("a", Coordinate("1"), TEA)
+        runtime.erase._projections = {"cache": StoppedCache(), **runtime.erase._projections}
+        receipt = await runtime.erase.erase("a")
+        left = {one.store: one.left for one in receipt.stores}
+        assert (left["cache"], left["views"], receipt.complete) == (None, 0, False)
+
+
+async def test_a_read_cache_is_dropped_up_to_the_erasure() -> None:
+    dropped: list[tuple[str, int]] = []
+
+    class Cache:
+        async def drop(self, namespace: str, *, position: int) -> int:
+            dropped.append((namespace, position))
+            return 3
+
+    cache = ErasableCache(cast("Any", Cache()))
+    assert (await cache.forget("a", position=7), await cache.held("a")) == (3, 0)
+    assert dropped == [("a", 7)]
 
 
 async def test_a_view_of_another_process_goes_with_the_next_poll() -> None:

@@ -127,7 +127,11 @@ def events(document: Document) -> Table:
 def erasure(document: Document) -> Group:
     made = table("store", "removed", "left", numbers=("removed", "left"))
     for store in document["stores"]:
-        made.add_row(store["store"], str(store["removed"]), str(store["left"]))
+        made.add_row(
+            store["store"],
+            str(store["removed"]),
+            "?" if store["left"] is None else str(store["left"]),
+        )
     end = "erased" if document["complete"] else "not all of it is gone: erase it again"
     return Group(made, f"{document['namespace']}: {end} (generation {document['generation']})")
 

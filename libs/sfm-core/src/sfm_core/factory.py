@@ -51,10 +51,10 @@ from sfm_core.ports import (
     Telemetry,
 )
 from sfm_core.recall.engine import RecallEngine, RecallPolicy
-from sfm_core.recall.erased import ErasableViews
+from sfm_core.recall.erased import ErasableCache, ErasableViews
 from sfm_core.recall.graphs import GraphViews
-from sfm_core.recall.rows import Forgetting
 from sfm_core.recall.rebuild import Rebuild
+from sfm_core.recall.rows import Forgetting
 from sfm_core.remember import Commits, Lifecycle, Remember
 from sfm_core.runtime.clock import SystemClock
 from sfm_core.runtime.core_settings import CoreSettings
@@ -193,6 +193,7 @@ async def open_runtime(
         jobs = await stack.enter_async_context(OwnedJobs.open())
         applied = recall.views if shared.cache is None else Forgetting(recall.views, shared.cache)
         wakes, generations = Wakes(), Generations()
+        cache = None if shared.cache is None else ErasableCache(shared.cache)
         commits = Commits(
             records=store,
             embedder=embedder,
@@ -255,7 +256,8 @@ async def open_runtime(
             ),
             erase=Erase(
                 eraser=stores.eraser,
-                projections={"views": ErasableViews(recall.views)},
+                projections={"views": ErasableViews(recall.views)}
+                | ({} if cache is None else {"cache": cache}),
                 generations=generations,
                 jobs=jobs,
                 wake=wakes.wake,
@@ -268,6 +270,7 @@ async def open_runtime(
                 mender=stores.digests,
                 embedder=embedder,
                 analyzer=Analyzer(settings.language),
+                cache=cache,
             ),
             digests=stores.digests,
             following=Following(events=stores.events, wakes=wakes),

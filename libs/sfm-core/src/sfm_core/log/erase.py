@@ -3,8 +3,9 @@
 from collections.abc import Callable, Mapping
 from typing import final
 
+from sfm_core.errors import Unavailable
 from sfm_core.generations import Generations
-from sfm_core.model import ErasureReceipt, StoreErased
+from sfm_core.model import Erased, ErasureReceipt, StoreErased
 from sfm_core.ports import Eraser, Jobs, Projection
 
 
@@ -46,7 +47,9 @@ class Erase:
         erased = await self._eraser.erase(namespace)
         # before any view is dropped: from here on nothing older is shown to the next one
         self._generations.note(namespace, erased.generation)
-        dropped = [await _dropped(name, one, namespace) for name, one in self._projections.items()]
+        dropped = [
+            await _dropped(name, one, erased, namespace) for name, one in self._projections.items()
+        ]
         self._wake(namespace)
         return ErasureReceipt(
             namespace=namespace,
@@ -58,6 +61,11 @@ class Erase:
         )
 
 
-async def _dropped(name: str, projection: Projection, namespace: str) -> StoreErased:
-    removed = await projection.forget(namespace)
+async def _dropped(
+    name: str, projection: Projection, erased: Erased, namespace: str
+) -> StoreErased:
+    try:
+        removed = await projection.forget(namespace, position=erased.position)
+    except Unavailable:
+        return StoreErased(store=name, removed=0, left=None)
     return StoreErased(store=name, removed=removed, left=await projection.held(namespace))

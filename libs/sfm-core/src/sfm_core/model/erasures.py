@@ -12,8 +12,8 @@ class StoreErased:
 
     store: str
     removed: int
-    left: int
-    """What a look afterwards still found: 0."""
+    left: int | None
+    """What a look afterwards still found: 0. None: no answer; what is there goes in time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +43,7 @@ class ErasureReceipt:
     @property
     def complete(self) -> bool:
         """Whether nothing was found afterwards, anywhere."""
-        return not any(store.left for store in self.stores)
+        return all(store.left == 0 for store in self.stores)
 
 
 def counted(stores: Mapping[str, tuple[int, int]]) -> tuple[StoreErased, ...]:

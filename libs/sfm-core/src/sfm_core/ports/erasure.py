@@ -26,8 +26,12 @@ class Eraser(Protocol):
 class Projection(Protocol):
     """Something derived from a namespace, in this process or beside it."""
 
-    async def forget(self, namespace: str) -> int:
-        """Drop all that is held of a namespace; how much it was."""
+    async def forget(self, namespace: str, *, position: int) -> int:
+        """Drop all that is held of a namespace up to a log position; how much it was.
+
+        Raises:
+            Unavailable: it does not answer; what it holds goes by itself in time.
+        """
         ...
 
     async def held(self, namespace: str) -> int:

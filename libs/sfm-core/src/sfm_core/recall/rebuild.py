@@ -131,5 +131,6 @@ class Rebuild:
         nothing = Digest(0, 0)
         if self._cache is None:
             return None, nothing, nothing
-        held = await self._cache.forget(namespace)
+        position = (await self._records.stats(namespace)).position
+        held = await self._cache.forget(namespace, position=position)
         return Digest(held, 0), Digest(await self._cache.held(namespace), 0), nothing

@@ -81,7 +81,9 @@ SCHEMAS: Final[dict[str, Schema]] = {
                     {
                         "store": text(),
                         "removed": integer(),
-                        "left": integer(description="What a second look found: 0."),
+                        "left": _or_null(
+                            integer(description="What a second look found: 0; null: no answer.")
+                        ),
                     }
                 )
             ),
