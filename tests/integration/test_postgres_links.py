@@ -5,10 +5,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from uuid import UUID
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from sfm_core.adapters.postgres.links import PostgresLinks
-from sfm_core.adapters.postgres.pool import open_pool
+from sfm_core.adapters.postgres.pool import Pool, open_pool
 from sfm_core.adapters.postgres.queries import load_queries
 from sfm_core.adapters.postgres.store import PostgresStore
 from sfm_core.coordinates import memory_id
@@ -21,6 +22,9 @@ from sfm_core.testing.fakes import EPOCH
 from sfm_core.testing.writes import an_upsert, at
 
 pytestmark = pytest.mark.integration
+
+WRITES = load_queries("writes")
+LINKS = load_queries("links")
 
 
 def a_system(dsn: str, namespace: str = "acme") -> MemorySystem:
@@ -129,6 +133,38 @@ async def test_deletes_of_both_ends_at_once_end_their_links_once(fresh_database:
                 tasks.start_soon(delete, place)
         assert sum(ended) == 12 * 11 * 2
         assert await every(links, "acme") == {}
+
+
+async def test_a_delete_waits_for_the_link_that_is_being_made(fresh_database: str) -> None:
+    async with open_pool(fresh_database, size=4) as pool:
+        store, links = PostgresStore(pool), PostgresLinks(pool)
+        await store.apply("acme", [an_upsert("1"), an_upsert("2")])
+        done = anyio.Event()
+
+        async def delete() -> None:
+            await store.apply("acme", [Delete(coordinate=at("2"))])
+            done.set()
+
+        async with (
+            anyio.create_task_group() as tasks,
+            pool.unscoped() as connection,
+            connection.transaction(),
+        ):
+            row = await connection.fetchrow(WRITES["enter_single"], "acme")
+            await connection.fetch(LINKS["hold_ends"], "acme", ["1", "2"], None)
+            tasks.start_soon(delete)
+            with anyio.fail_after(10):
+                while not done.is_set() and not await _somebody_waits(pool):
+                    await anyio.lowlevel.checkpoint()
+            ends = memory_id("acme", at("1")), memory_id("acme", at("2"))
+            await connection.fetchrow(LINKS["put_link"], "acme", *ends, "related", 1.0, row["xid"])
+        assert await every(links, "acme") == {}
+
+
+async def _somebody_waits(pool: Pool) -> bool:
+    async with pool.unscoped() as connection:
+        waiting = await connection.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    return bool(waiting)
 
 
 @pytest.mark.parametrize(

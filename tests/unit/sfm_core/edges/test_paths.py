@@ -80,6 +80,17 @@ def test_two_strong_links_are_nearer_than_a_weak_one() -> None:
     assert way(links, 0, 1, dead=frozenset({2})) == Way(memories=(memory(0), memory(1)), weight=1.0)
 
 
+def test_of_ways_equally_long_the_links_alone_decide() -> None:
+    middle = (1, 2, 3, 4)
+    hops = [(0, n, "related") for n in middle] + [(n, 5, "related") for n in middle]
+    found = set()
+    for turn in range(len(hops)):
+        turned = hops[turn:] + hops[:turn]
+        for one in (turned, turned[::-1]):
+            found.add(way(dict.fromkeys(one, 1.0), 0, 5, dead=frozenset()))
+    assert len(found) == 1
+
+
 def test_a_memory_without_links_is_nowhere() -> None:
     assert way({(0, 1, "related"): 1.0}, 0, 5, dead=frozenset()) is None
     assert way({(0, 1, "related"): 1.0}, 5, 0, dead=frozenset()) is None

@@ -212,6 +212,22 @@ def test_a_memory_that_only_a_link_connects_with_the_question_is_found() -> None
     assert ranked.candidates[1].score == pytest.approx(0.25)
 
 
+def test_relevance_does_not_spread_from_what_has_expired() -> None:
+    far = -unit(7)
+    rows = [
+        a_row(0, text="tea in the garden", vector=unit(7), expires_at=NOW),
+        a_row(1, text="violin", vector=far),
+        a_row(2, text="tea", vector=unit(8)),
+    ]
+    view = a_view(rows)
+    view.apply([], (), link_rows({(0, 1, "related"): 1.0}))
+    [now] = rank(view.snapshot(), [a_plan(graph_hops=1)])
+    earlier = replace(a_plan(graph_hops=1), now=NOW - timedelta(seconds=1))
+    [before] = rank(view.snapshot(), [earlier])
+    assert id_of(1) not in [candidate.id for candidate in now.candidates]
+    assert id_of(1) in [candidate.id for candidate in before.candidates]
+
+
 def test_the_weight_of_the_graph_can_be_asked_for() -> None:
     view = crowd()
     weights = Weights(vector=1.0, keyword=1.0, context=0.0, recency=0.0, graph=6.0)
