@@ -72,7 +72,7 @@ class Scoring:
     session: float = 0.54
     """Share that the best memory of the session gives."""
 
-    situation: float = 0.2
+    situation: float = 0.1
     """Share of the question's meaning and words that the recent turns around it stand for, when a
     recall brings any; below 1."""
 

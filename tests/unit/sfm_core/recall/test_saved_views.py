@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sfm_core.errors import Corrupt
 from sfm_core.filters import Op, Term
-from sfm_core.model import Mode, Sample
+from sfm_core.model import LinkRow, Mode, Sample
 from sfm_core.model.saved import SavedView
 from sfm_core.recall.rank import rank
 from sfm_core.recall.saved_views import fingerprint, restored, saved
@@ -146,3 +146,26 @@ def test_the_fingerprint_tells_memories_versions_and_times_apart() -> None:
         fingerprint(a_view([a_row(9), *rows[1:]])).total,
     }
     assert len(prints) == 4  # a_row(0) was updated at START anyway
+
+
+def test_links_that_are_read_again_spread_as_before() -> None:
+    rows = [a_row(n) for n in range(12)]
+    links = [
+        LinkRow(
+            namespace="acme",
+            origin=rows[n].id,
+            target=rows[n + 1].id,
+            type="related",
+            weight=2.0,
+            version=1,
+            position=1000 + n,
+        )
+        for n in range(0, 10, 2)
+    ]
+    view = a_view(rows)
+    view.apply((), (), links)
+    fresh = again(view)
+    fresh.apply((), (), links)
+    plan = a_plan("tea in the garden", top_k=12, graph_hops=2)
+    assert rank(fresh.snapshot(), [plan]) == rank(view.snapshot(), [plan])
+    assert rank(view.snapshot(), [plan]) != rank(a_view(rows).snapshot(), [plan])

@@ -75,7 +75,7 @@ _RECALL: Final[dict[str, Schema]] = {
         minItems=1,
         maxItems=MAX_CONTEXT_TEXTS,
         description="Recent turns that the question stands in, such as what `she` refers to. They "
-        "count for a fifth of the question's meaning and words; cosine and BM25 are then of both.",
+        "count for a tenth of the question's meaning and words; cosine and BM25 are then of both.",
     ),
     "explain_for": listing(
         COORDINATE,
