@@ -19,7 +19,7 @@ WHERE namespace = $1 AND deleted_at IS NULL
         SELECT FROM unnest(axes, $6, $7::float8[]) AS t (axis, low, high)
         WHERE axis NOT BETWEEN low AND high
   ))
-  -- include admits joined=$8 paths=$9 operators=$10 operands=$11 --
+  -- include admits joined=$8 paths=$9 operators=$10 operands=$11 rough=null sessions=null sources=null tags=null pinned=null least=null most=null --
 ORDER BY ts_rank(to_tsvector('english', text), $12::text::tsquery) DESC, created_at DESC, id
 LIMIT $13;
 
@@ -36,6 +36,6 @@ WHERE namespace = $1 AND deleted_at IS NULL
         SELECT FROM unnest(axes, $6, $7::float8[]) AS t (axis, low, high)
         WHERE axis NOT BETWEEN low AND high
   ))
-  -- include admits joined=$8 paths=$9 operators=$10 operands=$11 --
+  -- include admits joined=$8 paths=$9 operators=$10 operands=$11 rough=null sessions=null sources=null tags=null pinned=null least=null most=null --
 ORDER BY word_similarity($12, text) DESC, created_at DESC, id
 LIMIT $13;
