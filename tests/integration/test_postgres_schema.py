@@ -14,7 +14,7 @@ from sfm_core.adapters.postgres.pool import connect, open_pool
 from sfm_core.adapters.postgres.queries import load_migrations, load_queries
 from sfm_core.adapters.postgres.store import PostgresStore
 from sfm_core.errors import Misconfigured, Unavailable
-from sfm_core.testing.writes import an_upsert, written
+from sfm_core.testing.writes import REVISION, an_upsert, written
 
 pytestmark = pytest.mark.integration
 
@@ -197,22 +197,32 @@ async def test_the_feed_finds_changes_by_index_before_anything_was_analysed(
                 assert "Seq Scan" not in plan, plan
 
 
-async def test_upkeep_reads_its_pages_by_key_before_anything_was_analysed(
-    fresh_database: str,
+NOBODY = UUID(int=0)
+PAGES = {
+    "upkeep agings": (("a", YEAR_3000, ["a"], 1.0, YEAR_3000, "5", 9), "memories_pkey"),
+    "upkeep standings": (("a", YEAR_3000, "5", 9), "memories_pkey"),
+    "feed load": (("a", REVISION, "5", 500), "memories_pkey"),
+    "feed payloads": (("a", "5", 500), "memories_pkey"),
+    "links load_links": (("a", NOBODY, NOBODY, "", 500), "links_pkey"),
+    "archive scan_current": (("a", 5, 900, REVISION, 500, 10**6), "memory_events_pkey"),
+    "archive scan_history": (("a", 5, 900, REVISION, 500, 10**6), "memory_events_pkey"),
+}
+
+
+@pytest.mark.parametrize("page", PAGES)
+async def test_a_page_is_read_by_key_before_anything_was_analysed(
+    fresh_database: str, page: str
 ) -> None:
-    upkeep = load_queries("upkeep")
+    file, name = page.split()
+    arguments, key = PAGES[page]
     async with open_pool(fresh_database, size=1) as pool:
         await PostgresStore(pool).apply("a", [an_upsert(f"{i}") for i in range(1000)])
-        async with pool.unscoped() as connection, connection.transaction():
-            await connection.execute(upkeep["open_pages"], "a")
-            for name, arguments in (
-                ("agings", ("a", YEAR_3000, ["a"], 1.0, YEAR_3000, "5", 9)),
-                ("standings", ("a", YEAR_3000, "5", 9)),
-            ):
-                rows = await connection.fetch(f"EXPLAIN {upkeep[name]}", *arguments)
-                plan = "\n".join(row[0] for row in rows)
-                assert "Index Scan using memories_pkey" in plan, plan
-                assert "Sort" not in plan, plan
+        async with pool.paged("a") as connection:
+            rows = await connection.fetch(f"EXPLAIN {load_queries(file)[name]}", *arguments)
+            plan = "\n".join(row[0] for row in rows)
+            assert f"Index Scan using {key}" in plan, plan
+            for slow in ("Seq Scan", "Bitmap", "Hash Join", "Merge Join"):
+                assert slow not in plan, plan
 
 
 @pytest.fixture(scope="module")

@@ -66,7 +66,7 @@ class PostgresArchive:
     async def links(self, namespace: str, cut: Cut) -> AsyncIterator[Sequence[Link]]:
         behind = 0
         while True:
-            async with self._pool.scoped(namespace) as connection:
+            async with self._pool.paged(namespace) as connection:
                 rows = await connection.fetch(
                     _SQL["scan_links"], namespace, behind, cut.position, _PAGE
                 )
@@ -133,7 +133,7 @@ class PostgresArchive:
     async def _page(
         self, namespace: str, cut: Cut, behind: int, model_revision: str | None, *, history: bool
     ) -> list[Archived]:
-        async with self._pool.scoped(namespace) as connection:
+        async with self._pool.paged(namespace) as connection:
             rows = await connection.fetch(
                 _SQL["scan_history"] if history else _SQL["scan_current"],
                 namespace,

@@ -36,7 +36,7 @@ async def load(
     """`ChangeFeed.load`: pages by coordinate, so that no transaction stays open meanwhile."""
     behind = ""
     while True:
-        async with pool.scoped(namespace) as connection:
+        async with pool.paged(namespace) as connection:
             rows = await connection.fetch(_SQL["load"], namespace, model_revision, behind, _PAGE)
         if rows:
             yield await view_rows_of(rows, dim)
@@ -49,7 +49,7 @@ async def payloads(pool: Pool, namespace: str) -> AsyncIterator[Sequence[tuple[U
     """`ChangeFeed.payloads`, in pages by coordinate."""
     behind = ""
     while True:
-        async with pool.scoped(namespace) as connection:
+        async with pool.paged(namespace) as connection:
             rows = await connection.fetch(_SQL["payloads"], namespace, behind, _PAGE)
         if rows:
             yield [(plain_uuid(row["id"]), row["version"], row["payload"]) for row in rows]
@@ -62,7 +62,7 @@ async def load_links(pool: Pool, namespace: str) -> AsyncIterator[Sequence[LinkR
     """`ChangeFeed.load_links`, in pages by their ends."""
     behind = (UUID(int=0), UUID(int=0), "")
     while True:
-        async with pool.scoped(namespace) as connection:
+        async with pool.paged(namespace) as connection:
             rows = await connection.fetch(_LINKS["load_links"], namespace, *behind, _LINKS_PAGE)
         if rows:
             yield await _link_rows(rows)

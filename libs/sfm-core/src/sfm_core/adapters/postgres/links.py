@@ -101,7 +101,7 @@ class PostgresLinks:
     async def all(self, namespace: str) -> AsyncIterator[Sequence[Link]]:
         behind: tuple[UUID, UUID, str] = (UUID(int=0), UUID(int=0), "")
         while True:
-            async with self._pool.scoped(namespace) as connection:
+            async with self._pool.paged(namespace) as connection:
                 rows = await connection.fetch(_SQL["all_links"], namespace, *behind, _PAGE)
             if rows:
                 yield [link_rows.link_of(namespace, row) for row in rows]

@@ -116,6 +116,21 @@ class Pool:
             await connection.fetchval(_READS["scope"], namespace)
             yield connection
 
+    @asynccontextmanager
+    async def paged(
+        self, namespace: str
+    ) -> AsyncGenerator["asyncpg.pool.PoolConnectionProxy[Any]"]:
+        """A connection for a page in the order of a key, in a transaction that only reads.
+
+        A page costs what it holds, also where nothing was analysed yet.
+        """
+        async with (
+            self.unscoped() as connection,
+            connection.transaction(isolation="read_committed", readonly=True),
+        ):
+            await connection.fetchrow(_READS["open_pages"], namespace)
+            yield connection
+
     async def in_transaction[T](
         self, body: Callable[["asyncpg.pool.PoolConnectionProxy[Any]"], Awaitable[T]]
     ) -> T:

@@ -49,7 +49,7 @@ class PostgresUpkeep:
         limit: int,
     ) -> Sequence[Aging]:
         behind = "" if after is None else after.text
-        async with self._pages(namespace) as connection:
+        async with self._pool.paged(namespace) as connection:
             rows = await connection.fetch(
                 _SQL["agings"], namespace, now, list(keys), importance, since, behind, limit
             )
@@ -68,7 +68,7 @@ class PostgresUpkeep:
         self, namespace: str, *, now: datetime, after: Coordinate | None, limit: int
     ) -> Sequence[Standing]:
         behind = "" if after is None else after.text
-        async with self._pages(namespace) as connection:
+        async with self._pool.paged(namespace) as connection:
             rows = await connection.fetch(_SQL["standings"], namespace, now, behind, limit)
         return [
             Standing(
@@ -80,15 +80,6 @@ class PostgresUpkeep:
             )
             for row in rows
         ]
-
-    @asynccontextmanager
-    async def _pages(self, namespace: str) -> AsyncGenerator[Connection]:
-        async with (
-            self._pool.unscoped() as connection,
-            connection.transaction(isolation="read_committed", readonly=True),
-        ):
-            await connection.execute(_SQL["open_pages"], namespace)
-            yield connection
 
     async def add(self, namespace: str, accesses: Sequence[Access]) -> None:
         async with self._pool.scoped(namespace) as connection:

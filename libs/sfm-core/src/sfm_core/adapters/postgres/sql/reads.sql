@@ -7,6 +7,14 @@ SELECT set_config('sfm.namespace', $1, false);
 -- what is best for a rare session is worst for none.
 SELECT set_config('sfm.namespace', $1, true), set_config('plan_cache_mode', 'force_custom_plan', true);
 
+-- open_pages --
+-- See one namespace, in this transaction only, and read it in the order of its keys. Before the first
+-- ANALYZE (a bulk load in a new database) the planner would take all of it for one row, and read and
+-- sort it anew for each page.
+SELECT set_config('sfm.namespace', $1, true), set_config('enable_sort', 'off', true),
+       set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true),
+       set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true);
+
 -- ping --
 -- Answers when the server does.
 SELECT 1;

@@ -10,12 +10,6 @@ LIMIT $3;
 SELECT count(*) FROM memories
 WHERE namespace = $1 AND deleted_at IS NULL AND (expires_at IS NULL OR expires_at > $2);
 
--- open_pages --
--- See one namespace, in this transaction only, and read it in the order of its key. Before the first
--- ANALYZE the planner would take all of it for one row, and sort it for each page.
-SELECT set_config('sfm.namespace', $1, true), set_config('enable_sort', 'off', true),
-       set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true);
-
 -- agings --
 -- What may decay, by coordinate behind $6: unpinned memories with one of the keys $3, of at most
 -- importance $4, whose age counts from $5 or before. Decay is no saying: where it made the last
