@@ -234,6 +234,16 @@ async def check(client: httpx.AsyncClient, actors: list[Actor]) -> int:
     return versions
 
 
+async def check_digests(client: httpx.AsyncClient, namespace: str) -> None:
+    """What this process holds in memory is what PostgreSQL holds, as it was and built anew."""
+    await client.post(f"/v1/{namespace}/recall", json={"query": "stillness"})  # loads the view
+    for projection in ("slab", "lexical", "graph"):
+        answer = await client.post(f"/v1/{namespace}/rebuild", json={"projection": projection})
+        assert answer.status_code == 200, answer.text
+        told = answer.json()
+        assert told["before"] == told["after"] == told["truth"], told
+
+
 async def _check_history(client: httpx.AsyncClient, at: str, known: Known) -> None:
     found: dict[int, dict[str, Any] | None] = {}
     params: dict[str, str] = {}

@@ -15,7 +15,7 @@ import anyio
 import httpx
 import pytest
 
-from tests.chaos.mixed_load import NAMESPACE, Actor, Progress, check
+from tests.chaos.mixed_load import NAMESPACE, Actor, Progress, check, check_digests
 from tests.servers.standalone import Standalone, standalone
 
 pytestmark = [pytest.mark.e2e, pytest.mark.chaos]
@@ -43,6 +43,7 @@ async def test_the_process_is_killed_and_nothing_acknowledged_is_lost(tmp_path: 
         await anyio.to_thread.run_sync(server.start)
         progress, stopping = Progress(), anyio.Event()
         async with a_client(server) as client:
+            await _store_what_lies_still(client)
             actors = [Actor(client, progress, number, SEED) for number in range(ACTORS)]
             async with anyio.create_task_group() as tasks:
                 for actor in actors:
@@ -51,9 +52,11 @@ async def test_the_process_is_killed_and_nothing_acknowledged_is_lost(tmp_path: 
                     await progress.some_more(BETWEEN_KILLS, within_s=60)
                     await anyio.to_thread.run_sync(server.kill)
                     await anyio.to_thread.run_sync(server.start)
+                    await check_digests(client, f"{NAMESPACE}-still")
                 await progress.some_more(BETWEEN_KILLS, within_s=60)
                 stopping.set()
             assert await check(client, actors) > KILLS
+            await check_digests(client, NAMESPACE)
         assert progress.retries >= KILLS, "the kills hit nothing"
         assert server.stop() == 0
 
@@ -66,10 +69,7 @@ async def test_postgres_is_killed_and_is_back_in_time_without_a_restart(tmp_path
         pid = server.process.pid
         progress, stopping = Progress(), anyio.Event()
         async with a_client(server) as client:
-            stored = await client.put(
-                f"/v1/{NAMESPACE}-still/memories/9", json={"payload": {"word": STILL}}
-            )
-            assert stored.status_code == 201
+            await _store_what_lies_still(client)
             actors = [Actor(client, progress, number, SEED) for number in range(ACTORS)]
             async with anyio.create_task_group() as tasks:
                 for actor in actors:
@@ -83,10 +83,18 @@ async def test_postgres_is_killed_and_is_back_in_time_without_a_restart(tmp_path
                 await progress.some_more(BETWEEN_KILLS, within_s=60)
                 stopping.set()
             assert await check(client, actors) > KILLS
+            await check_digests(client, NAMESPACE)
         assert progress.retries >= KILLS, "the kills hit nothing"
         assert server.process is not None
         assert server.process.pid == pid
         assert server.stop() == 0
+
+
+async def _store_what_lies_still(client: httpx.AsyncClient) -> None:
+    stored = await client.put(
+        f"/v1/{NAMESPACE}-still/memories/9", json={"payload": {"word": STILL}}
+    )
+    assert stored.status_code == 201
 
 
 async def _away_s(client: httpx.AsyncClient) -> float:
