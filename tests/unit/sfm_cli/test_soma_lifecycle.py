@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from sfm_cli.client import Condition
-from sfm_core import factory
 from sfm_core.adapters.inmemory import InMemoryStore
 from sfm_core.errors import NotFound
+from sfm_core.factory import stores
 from tests.unit.sfm_cli.soma_runner import STORED, FakeClient, run_soma
 
 VERSION = {
@@ -27,7 +27,7 @@ END = {"version": 2, "type": "deleted", "at": "2026-05-01T12:00:00.000000Z"}
 def shared_store(monkeypatch: pytest.MonkeyPatch) -> None:
     """Commands in process see what those before them wrote."""
     store = InMemoryStore()
-    monkeypatch.setattr(factory, "InMemoryStore", lambda: store)
+    monkeypatch.setattr(stores, "InMemoryStore", lambda: store)
 
 
 def test_patch_sends_what_was_given_and_no_other() -> None:
