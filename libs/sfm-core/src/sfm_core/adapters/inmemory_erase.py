@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping
 
 import anyio.lowlevel
 
-from sfm_core.adapters.inmemory import InMemoryStore, Space
+from sfm_core.adapters.inmemory import InMemoryStore
+from sfm_core.adapters.inmemory_spaces import Space
 from sfm_core.model import Erased, EventType
 from sfm_core.model.erasures import counted
 

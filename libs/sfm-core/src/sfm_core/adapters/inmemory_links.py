@@ -7,25 +7,24 @@ from uuid import UUID
 
 import anyio.lowlevel
 
-from sfm_core.adapters.inmemory import InMemoryStore, Space
+from sfm_core.adapters.inmemory import InMemoryStore
 from sfm_core.adapters.inmemory_link_rows import LinkEntry, name_of
+from sfm_core.adapters.inmemory_spaces import Space
 from sfm_core.adapters.link_rules import (
     Behind,
     behind,
     check_storable,
     decode_cursor,
     encode_cursor,
+    never_was,
     no_end,
 )
 from sfm_core.adapters.write_rules import has_expired
-from sfm_core.coordinates import event_id, link_id
-from sfm_core.errors import KeyReused, NotFound
+from sfm_core.errors import NotFound
 from sfm_core.model import (
     Direction,
-    EventType,
     Link,
     LinkChange,
-    LinkKey,
     LinkRow,
     LinksApplied,
     Neighbor,
@@ -57,12 +56,8 @@ class InMemoryLinks:
         check_storable(changes)
         await anyio.lowlevel.checkpoint()
         space = self._store.begin(namespace)
-        if receipt is not None and receipt.key in space.receipts:
-            fingerprint, before = space.receipts[receipt.key]
-            if fingerprint != receipt.fingerprint:
-                raise KeyReused(
-                    "this idempotency key came with another request", path="/idempotency-key"
-                )
+        before = space.outcomes_of(receipt)
+        if before is not None:
             return LinksApplied(
                 outcomes=before, rows=_rows(namespace, space, changes), replayed=True
             )
@@ -92,7 +87,7 @@ class InMemoryLinks:
             self._store.write_link(namespace, space, entry, born=born)
             return space.links[entry.name].written()
         if entry is None:
-            return _never_was(namespace, change.key)
+            return never_was(namespace, change.key, datetime.now(UTC))
         if not entry.live:
             return entry.written(changed=False)
         self._store.write_link(namespace, space, entry.ended())
@@ -162,18 +157,3 @@ def _is_hidden(space: Space, neighbor: Neighbor, now: datetime) -> bool:
 def _order(place: Behind) -> tuple[float, UUID, str, str]:
     weight, memory, kind, direction = place
     return -weight, memory, kind, direction
-
-
-def _never_was(namespace: str, key: LinkKey) -> Written:
-    link, at = link_id(namespace, key.origin, key.target, key.type), datetime.now(UTC)
-    return Written(
-        coordinate=key.origin,
-        id=link,
-        version=0,
-        position=0,
-        event_id=event_id(link, 0, EventType.UNLINKED),
-        type=EventType.UNLINKED,
-        at=at,
-        created_at=at,
-        changed=False,
-    )

@@ -7,6 +7,9 @@ from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
+import numpy as np
+import orjson
+
 from sfm_core.adapters.write_rules import (
     Held,
     broken_precondition,
@@ -26,6 +29,7 @@ from sfm_core.model import (
     JsonObject,
     ListQuery,
     Memory,
+    MemoryDraft,
     Stamp,
     Upsert,
     ViewRow,
@@ -50,6 +54,15 @@ class Row:
     @property
     def live(self) -> bool:
         return self.type not in ENDS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogPlace:
+    """Where in the log a write lands, in which transaction and when."""
+
+    position: int
+    xid: int
+    at: datetime
 
 
 class Terms:
@@ -104,6 +117,58 @@ def admits(query: ListQuery, memory: Memory, now: datetime) -> bool:
     if query.until is not None and memory.happened_at >= query.until:
         return False
     return query.filter is None or matches(query.filter, memory.attributes())
+
+
+def upserted(
+    namespace: str,
+    before: Row | None,
+    write: Upsert,
+    payload: str,
+    place: LogPlace,
+    *,
+    updates: bool,
+) -> Row:
+    """What a store leaves; `updates`: of a memory that lived there."""
+    memory = Memory(
+        namespace=namespace,
+        coordinate=write.coordinate,
+        id=memory_id(namespace, write.coordinate),
+        version=1 if before is None else before.memory.version + 1,
+        position=place.position,
+        draft=replace(
+            write.draft,
+            payload=orjson.loads(payload),
+            occurred_at=as_utc(write.draft.occurred_at),
+            expires_at=as_utc(write.draft.expires_at),
+        ),
+        text=write.text,
+        created_at=before.memory.created_at if before is not None and updates else place.at,
+        updated_at=place.at,
+    )
+    return Row(
+        memory=memory,
+        type=EventType.UPDATED if updates else EventType.CREATED,
+        xid=place.xid,
+        payload=payload,
+        content_key=write.content_key,
+        revision=write.model_revision,
+        vector=np.array(write.vector, dtype=np.float32),
+    )
+
+
+def buried(before: Row | None, place: LogPlace) -> Row:
+    """The tombstone a delete leaves."""
+    if before is None:
+        raise AssertionError("a delete of what was never stored is refused before")
+    memory = replace(
+        before.memory,
+        version=before.memory.version + 1,
+        position=place.position,
+        draft=MemoryDraft(payload={}),
+        text="",
+        updated_at=place.at,
+    )
+    return Row(memory=memory, type=EventType.DELETED, xid=place.xid, content_key=0)
 
 
 def stamped(row: Row, stamp: Stamp | None) -> Row:

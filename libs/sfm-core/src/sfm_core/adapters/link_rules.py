@@ -4,15 +4,16 @@ import base64
 import binascii
 import math
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
 import orjson
 
 from sfm_core.adapters.write_rules import is_storable
-from sfm_core.coordinates import Coordinate
+from sfm_core.coordinates import Coordinate, event_id, link_id
 from sfm_core.errors import Fault, InvalidInput, NotFound
-from sfm_core.model import Direction, LinkChange, Neighbor, PutLink
+from sfm_core.model import Direction, EventType, LinkChange, LinkKey, Neighbor, PutLink, Written
 
 type Behind = tuple[float, UUID, str, str]
 """Where a page ended: weight, id of the other end, type, direction."""
@@ -44,6 +45,22 @@ def no_end(change: LinkChange, at: Coordinate) -> NotFound:
     lacks = "no memory lives" if isinstance(change, PutLink) else "nothing was ever stored"
     end = "from" if at == change.key.origin else "to"
     return NotFound(f"{lacks} at {at.text}", coordinate=at.text, end=end)
+
+
+def never_was(namespace: str, key: LinkKey, at: datetime) -> Written:
+    """The outcome of an unlink of what never was linked."""
+    link = link_id(namespace, key.origin, key.target, key.type)
+    return Written(
+        coordinate=key.origin,
+        id=link,
+        version=0,
+        position=0,
+        event_id=event_id(link, 0, EventType.UNLINKED),
+        type=EventType.UNLINKED,
+        at=at,
+        created_at=at,
+        changed=False,
+    )
 
 
 def behind(neighbor: Neighbor) -> Behind:

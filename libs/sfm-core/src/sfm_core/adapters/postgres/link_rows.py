@@ -85,22 +85,6 @@ def written(
     )
 
 
-def never_was(namespace: str, key: LinkKey, at: datetime) -> Written:
-    """The outcome of an unlink of what never was linked."""
-    link = link_id(namespace, key.origin, key.target, key.type)
-    return Written(
-        coordinate=key.origin,
-        id=link,
-        version=0,
-        position=0,
-        event_id=event_id(link, 0, EventType.UNLINKED),
-        type=EventType.UNLINKED,
-        at=at,
-        created_at=at,
-        changed=False,
-    )
-
-
 def events(
     namespace: str, changed: Sequence[tuple[LinkKey, Mapping[str, Any]]]
 ) -> tuple[object, ...]:

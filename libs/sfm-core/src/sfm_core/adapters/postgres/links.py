@@ -8,7 +8,13 @@ from uuid import UUID
 
 import asyncpg
 
-from sfm_core.adapters.link_rules import check_storable, decode_cursor, encode_cursor, no_end
+from sfm_core.adapters.link_rules import (
+    check_storable,
+    decode_cursor,
+    encode_cursor,
+    never_was,
+    no_end,
+)
 from sfm_core.adapters.postgres import link_rows, receipts
 from sfm_core.adapters.postgres.pool import Pool
 from sfm_core.adapters.postgres.queries import load_queries
@@ -201,7 +207,7 @@ async def _unchanged(
 ) -> Written:
     if there is not None:
         return link_rows.written(namespace, key, there, changed=False)
-    return link_rows.never_was(namespace, key, await connection.fetchval(_SQL["now"]))
+    return never_was(namespace, key, await connection.fetchval(_SQL["now"]))
 
 
 async def _rows(

@@ -1,0 +1,167 @@
+"""What the in-memory store holds, and the steps that the twins of other ports take over it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Final
+from uuid import uuid4
+
+from sfm_core.adapters.inmemory_link_rows import LinkEntry, Name
+from sfm_core.adapters.inmemory_rows import Row, erasure_of
+from sfm_core.coordinates import Coordinate
+from sfm_core.errors import KeyReused
+from sfm_core.generations import FIRST
+from sfm_core.model import (
+    CarriedSample,
+    Event,
+    EventType,
+    JsonObject,
+    LinkRow,
+    Memory,
+    Receipt,
+    Sample,
+    WriteOutcome,
+)
+
+_TICK: Final = timedelta(microseconds=1)
+
+
+@dataclass(slots=True)
+class Space:
+    """One namespace."""
+
+    rows: dict[Coordinate, Row] = field(default_factory=dict)
+    samples: list[tuple[int, Sample]] = field(default_factory=list)
+    """(xid, sample) in log order."""
+    receipts: dict[str, tuple[bytes, tuple[WriteOutcome, ...]]] = field(default_factory=dict)
+    events: list[Event] = field(default_factory=list)
+    """In log order."""
+    links: dict[Name, LinkEntry] = field(default_factory=dict)
+    """Ended ones too."""
+    position: int = 0
+    brought: list[tuple[int, CarriedSample]] = field(default_factory=list)
+    """Importances without events, with their positions."""
+    generation: int = FIRST
+
+    def copied(self) -> "Space":
+        return Space(
+            dict(self.rows),
+            list(self.samples),
+            dict(self.receipts),
+            list(self.events),
+            dict(self.links),
+            self.position,
+            list(self.brought),
+            self.generation,
+        )
+
+    def outcomes_of(self, receipt: Receipt | None) -> tuple[WriteOutcome, ...] | None:
+        """Those of the call that first came with this receipt; None when none did.
+
+        Raises:
+            KeyReused: its key came with another request.
+        """
+        if receipt is None or receipt.key not in self.receipts:
+            return None
+        fingerprint, outcomes = self.receipts[receipt.key]
+        if fingerprint != receipt.fingerprint:
+            raise KeyReused(
+                "this idempotency key came with another request", path="/idempotency-key"
+            )
+        return outcomes
+
+    def live(self) -> list[Row]:
+        return [row for row in self.rows.values() if row.live]
+
+
+_EMPTY: Final = Space()
+
+
+class Spaces:
+    """Every namespace of a store, and its log."""
+
+    def __init__(self) -> None:
+        self._spaces: dict[str, Space] = {}
+        self._log = 0
+        self._xid = 1
+        self._last = datetime(1970, 1, 1, tzinfo=UTC)
+        self._name = str(uuid4())
+
+    def begin(self, namespace: str) -> Space:
+        """A copy of a namespace to write to; for the twins of other ports over this store."""
+        return self._spaces.get(namespace, _EMPTY).copied()
+
+    def commit(self, namespace: str, space: Space) -> None:
+        """Let `begin`'s copy take its place; in the same step of the event loop."""
+        self._xid += 1
+        self._spaces[namespace] = space
+
+    def peek(self, namespace: str) -> Space:
+        """A namespace as it is, not to be written to."""
+        return self._space(namespace)
+
+    def rows(self, namespace: str) -> Sequence[Row]:
+        """Memories and tombstones; for the twins of other ports over this store."""
+        return list(self._space(namespace).rows.values())
+
+    def live(self, namespace: str) -> Sequence[Memory]:
+        """The live memories of a namespace, the expired too."""
+        return [row.memory for row in self._space(namespace).live()]
+
+    def log(self, namespace: str) -> Sequence[Event]:
+        """The events of a namespace by position; for the twins of other ports over this store."""
+        return self._space(namespace).events
+
+    def brought(self, namespace: str) -> Sequence[tuple[int, CarriedSample]]:
+        """Importances without events by position; for the twin of `Archive`."""
+        return self._space(namespace).brought
+
+    def bring(self, namespace: str, samples: Sequence[CarriedSample]) -> Sequence[Sample]:
+        """`Archive.keep_samples`."""
+        space = self._space(namespace).copied()
+        known = {(event.coordinate, event.version) for event in space.events}
+        known |= {(sample.coordinate, sample.version) for _, sample in space.brought}
+        kept: list[Sample] = []
+        for sample in samples:
+            if (sample.coordinate, sample.version) in known:
+                continue
+            known.add((sample.coordinate, sample.version))
+            self._log += 1
+            space.brought.append((self._log, sample))
+            kept.append(Sample(position=self._log, importance=sample.importance))
+            space.samples.append((self._xid, kept[-1]))
+        self._xid += 1
+        self._spaces[namespace] = space
+        return kept
+
+    def begin_anew(self, namespace: str, removed: JsonObject) -> Event:
+        """Forget all of a namespace but its erasures; the event of this one."""
+        before = self._space(namespace)
+        self._log += 1
+        self._xid += 1
+        generation = before.generation + 1
+        event = erasure_of(namespace, generation, self._log, self._now(), removed)
+        told = [one for one in before.events if one.type is EventType.ERASED]
+        self._spaces[namespace] = Space(
+            events=[*told, event], position=self._log, generation=generation
+        )
+        return event
+
+    def write_link(
+        self, namespace: str, space: Space, entry: LinkEntry, *, born: bool = False
+    ) -> LinkRow:
+        """Write and log one link, at the next position and time; for the twin of `LinkStore`."""
+        self._log += 1
+        entry = entry.at(self._log, self._now(), self._xid, born=born)
+        space.links[entry.name] = entry
+        space.events.append(entry.event(namespace))
+        space.position = self._log
+        return entry.row(namespace)
+
+    def _now(self) -> datetime:
+        """Later than any time given before, so that listing keeps the order of writing."""
+        self._last = max(datetime.now(UTC), self._last + _TICK)
+        return self._last
+
+    def _space(self, namespace: str) -> Space:
+        return self._spaces.get(namespace, _EMPTY)
