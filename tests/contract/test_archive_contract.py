@@ -1,54 +1,30 @@
 """The archive in memory and that in PostgreSQL keep the same promises."""
 
-from collections.abc import AsyncIterator
-
 import anyio
 import pytest
 
 from sfm_core.adapters.inmemory import InMemoryStore
 from sfm_core.adapters.inmemory_archive import InMemoryArchive
-from sfm_core.adapters.inmemory_links import InMemoryLinks
 from sfm_core.adapters.postgres.archive import PostgresArchive
-from sfm_core.adapters.postgres.links import PostgresLinks
-from sfm_core.adapters.postgres.pool import Pool, open_pool
+from sfm_core.adapters.postgres.pool import Pool
 from sfm_core.adapters.postgres.queries import load_queries
 from sfm_core.adapters.postgres.store import PostgresStore
 from sfm_core.model import Cut
 from sfm_core.testing.contracts_archive import ArchiveContract, namespace, scanned
 from sfm_core.testing.writes import an_upsert
+from tests.contract.stores import InMemory, InPostgres
 
 __all__ = ["namespace"]
 
 
-class TestInMemoryArchive(ArchiveContract):
-    @pytest.fixture
-    def store(self) -> InMemoryStore:
-        return InMemoryStore()
-
-    @pytest.fixture
-    def links(self, store: InMemoryStore) -> InMemoryLinks:
-        return InMemoryLinks(store)
-
+class TestInMemoryArchive(InMemory, ArchiveContract):
     @pytest.fixture
     def archive(self, store: InMemoryStore) -> InMemoryArchive:
         return InMemoryArchive(store)
 
 
 @pytest.mark.integration
-class TestPostgresArchive(ArchiveContract):
-    @pytest.fixture
-    async def pool(self, module_database: str) -> AsyncIterator[Pool]:
-        async with open_pool(module_database, size=4) as pool:
-            yield pool
-
-    @pytest.fixture
-    def store(self, pool: Pool) -> PostgresStore:
-        return PostgresStore(pool)
-
-    @pytest.fixture
-    def links(self, pool: Pool) -> PostgresLinks:
-        return PostgresLinks(pool)
-
+class TestPostgresArchive(InPostgres, ArchiveContract):
     @pytest.fixture
     def archive(self, pool: Pool) -> PostgresArchive:
         return PostgresArchive(pool)
