@@ -8,7 +8,6 @@ import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
-from sfm_core.errors import NotFound, Unavailable
 from sfm_core.ports import Telemetry
 from sfm_core.runtime.metric_names import (
     LABEL_VALUES,
@@ -17,7 +16,7 @@ from sfm_core.runtime.metric_names import (
     Metric,
     MetricKind,
 )
-from sfm_core.runtime.metrics import PrometheusTelemetry, open_telemetry, timed, watch_loop
+from sfm_core.runtime.metrics import PrometheusTelemetry, open_telemetry, watch_loop
 from sfm_core.testing.fakes import RecordingTelemetry
 
 ROOT = Path(__file__).parents[3]
@@ -101,23 +100,6 @@ def test_a_scrape_is_bounded_whatever_callers_send() -> None:
     assert {dict(labels)["method"] for labels in series} == {"other"}
     total = sum(v for (n, _), v in samples(telemetry).items() if n == "sfm_http_requests_total")
     assert total == 3 * MAX_OPEN_VALUES
-
-
-def test_blocks_are_timed_with_their_outcome() -> None:
-    telemetry = RecordingTelemetry()
-
-    def run(error: Exception | None) -> None:
-        with timed(telemetry, "store_duration_seconds"):
-            if error is not None:
-                raise error
-
-    run(None)
-    for error in (NotFound("x"), Unavailable("x"), KeyError("x")):
-        with pytest.raises(type(error)):
-            run(error)
-    outcomes = [labels["outcome"] for _, _, labels in telemetry.observed]
-    assert outcomes == ["ok", "not-found", "unavailable", "crash"]
-    assert all(0 <= value < 5 for _, value, _ in telemetry.observed)
 
 
 async def test_the_lag_of_the_loop_is_observed() -> None:

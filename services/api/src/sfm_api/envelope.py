@@ -14,7 +14,7 @@ from sfm_api import problems
 from sfm_api.services import Services
 from sfm_core.errors import SfmError
 from sfm_core.runtime.logging import in_request
-from sfm_core.runtime.metric_names import OK
+from sfm_core.timing import OK
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +65,7 @@ class Envelope:
     async def _run(self, scope: Scope, receive: Receive, answer: "_Answer") -> None:
         try:
             await self._app(scope, receive, answer.send)
-        except Exception as error:
+        except Exception as error:  # the last resort: every request gets an answer
             if not isinstance(error, SfmError):
                 log.exception(
                     "request.crashed", extra={"method": scope["method"], "route": _route(scope)}

@@ -19,8 +19,9 @@ from sfm_core.errors import (
     Unauthenticated,
     Unavailable,
 )
-from sfm_core.runtime.metric_names import CRASH, OTHER
+from sfm_core.runtime.metric_names import OTHER
 from sfm_core.runtime.wire import PROBLEM_TYPE, problem, status_of
+from sfm_core.timing import CRASH
 
 log = logging.getLogger(__name__)
 

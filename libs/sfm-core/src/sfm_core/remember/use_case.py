@@ -1,9 +1,7 @@
 """The write use-cases, over ports only."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
-from time import perf_counter
 from typing import Final
 
 from sfm_core.coordinates import Coordinate
@@ -36,6 +34,7 @@ from sfm_core.ports import (
 from sfm_core.remember.commits import Commits
 from sfm_core.remember.intents import Item
 from sfm_core.remember.plan import Planner
+from sfm_core.timing import timed
 
 _ATTEMPTS: Final = 6
 
@@ -80,7 +79,7 @@ class Remember:
             Unavailable: the embedder or the store does not answer; in the latter case whether
                 it was written is unknown.
         """
-        with self._timed():
+        with timed(self._telemetry, "store_duration_seconds"):
             item = Item(draft=draft, coordinate=coordinate, precondition=precondition)
             return _only(await self._store(namespace, [item], receipt))
 
@@ -103,7 +102,7 @@ class Remember:
             Conflict: others kept writing the same memory.
             KeyReused, Unavailable: as `store`.
         """
-        with self._timed():
+        with timed(self._telemetry, "store_duration_seconds"):
             item = Item(draft=draft, coordinate=coordinate)
             return _only(await self._store(namespace, [item], receipt))
 
@@ -119,7 +118,7 @@ class Remember:
             Conflict, KeyReused, Unavailable: as `remember`; then nothing of the batch is known
                 to be written.
         """
-        with self._timed():
+        with timed(self._telemetry, "store_duration_seconds"):
             self._telemetry.observe("store_batch_items", float(len(items)))
             valid = {
                 index: Item(draft=item.draft, coordinate=item.coordinate)
@@ -207,20 +206,6 @@ class Remember:
             if applied.replayed or not (ours and lost):
                 return _stored(items, applied)
         raise Conflict("others kept changing the same memory")
-
-    @contextmanager
-    def _timed(self) -> Iterator[None]:
-        start, outcome = perf_counter(), "crash"
-        try:
-            yield
-            outcome = "ok"
-        except SfmError as error:
-            outcome = error.kind
-            raise
-        finally:
-            self._telemetry.observe(
-                "store_duration_seconds", perf_counter() - start, outcome=outcome
-            )
 
 
 def _stored(items: Sequence[Item], applied: Applied) -> BatchStored:

@@ -9,14 +9,13 @@ from typing import Final
 from sfm_core.errors import ErrorKind
 from sfm_core.importance import METHODS
 from sfm_core.model import EffectKind, Mode
+from sfm_core.timing import CRASH, OK
 
 PREFIX: Final = "sfm_"
 OTHER: Final = "other"
 MAX_OPEN_VALUES: Final = 100
 """Distinct values that a label without a fixed set may take; what comes later is `other`."""
 
-OK: Final = "ok"
-CRASH: Final = "crash"
 OUTCOMES: Final = frozenset({OK, CRASH, *ErrorKind})
 
 

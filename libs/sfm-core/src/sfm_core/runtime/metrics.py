@@ -2,9 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from importlib.metadata import version
-from time import perf_counter
 from typing import Final, final, override
 
 import anyio
@@ -14,14 +12,11 @@ from prometheus_client.core import Metric as Family
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
-from sfm_core.errors import SfmError
 from sfm_core.ports import Telemetry
 from sfm_core.runtime.metric_names import (
-    CRASH,
     LABEL_VALUES,
     MAX_OPEN_VALUES,
     METRICS,
-    OK,
     OTHER,
     Metric,
     MetricKind,
@@ -146,20 +141,6 @@ def open_telemetry() -> PrometheusTelemetry:
     python = ".".join(str(part) for part in sys.version_info[:3])
     telemetry.info("build_info", version=version("sfm-core"), python=python)
     return telemetry
-
-
-@contextmanager
-def timed(telemetry: Telemetry, name: str, **labels: str) -> Iterator[None]:
-    """Observe how long the block took, with `outcome` `ok`, an `ErrorKind`, or `crash`."""
-    start, outcome = perf_counter(), CRASH
-    try:
-        yield
-        outcome = OK
-    except SfmError as error:
-        outcome = error.kind.value
-        raise
-    finally:
-        telemetry.observe(name, perf_counter() - start, **labels, outcome=outcome)
 
 
 async def watch_loop(telemetry: Telemetry, *, every_s: float = 0.25) -> None:

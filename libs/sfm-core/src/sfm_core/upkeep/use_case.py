@@ -1,9 +1,7 @@
 """Expiry, pruning and decay of a namespace: planned, then done, each effect by itself."""
 
 import logging
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from time import perf_counter
+from collections.abc import Sequence
 from typing import Final, final
 
 from sfm_core.coordinates import Coordinate
@@ -31,6 +29,7 @@ from sfm_core.ports import (
     UpkeepRows,
 )
 from sfm_core.remember import Commits
+from sfm_core.timing import timed
 from sfm_core.upkeep.fade import Fader
 from sfm_core.upkeep.plan import Plan, Planner, UpkeepPolicy
 
@@ -88,7 +87,7 @@ class Upkeep:
         if dry_run:
             plan = await self._planned(namespace)
             return _report(plan, plan.effects, dry_run=True)
-        with self._timed():
+        with timed(self._telemetry, "upkeep_duration_seconds"):
             async with self._locks.held(namespace, _JOB) as is_ours:
                 if not is_ours:
                     raise Conflict("another run is going on in this namespace")
@@ -148,19 +147,6 @@ class Upkeep:
             **{effect.coordinate: _burial(effect) for effect in burials},
             **await self._fader.writes(namespace, decays),
         }
-
-    @contextmanager
-    def _timed(self) -> Iterator[None]:
-        start, outcome = perf_counter(), "crash"
-        try:
-            yield
-            outcome = "ok"
-        except SfmError as error:
-            outcome = error.kind
-            raise
-        finally:
-            took = perf_counter() - start
-            self._telemetry.observe("upkeep_duration_seconds", took, outcome=outcome)
 
 
 def _report(plan: Plan, effects: Sequence[Effect], *, dry_run: bool) -> UpkeepReport:
