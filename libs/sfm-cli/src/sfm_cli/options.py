@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import Final, override
 
 import click
+from rich.console import RenderableType
 
-from sfm_cli.client import Client, Condition
+from sfm_cli.client import Client, Condition, Document
 from sfm_cli.failures import Failure
+from sfm_cli.output import say, say_json
 from sfm_cli.session import Session, run
 from sfm_cli.target import Target, target_of
 from sfm_core.coordinates import Coordinate
@@ -42,6 +44,13 @@ class Talk:
                 return await body(client)
 
         return run(asked)
+
+    def show(self, document: Document, table: Callable[[Document], RenderableType]) -> None:
+        """The document as REST writes it when asked for, else as a table for people."""
+        if self.as_json:
+            say_json(document)
+        else:
+            say(table(document))
 
 
 def talks(command: Callable[..., None]) -> Callable[..., None]:

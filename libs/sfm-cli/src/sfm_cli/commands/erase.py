@@ -6,7 +6,6 @@ import click
 
 from sfm_cli import tables
 from sfm_cli.options import Talk, talks
-from sfm_cli.output import say, say_json
 
 
 @click.command("erase")
@@ -21,10 +20,7 @@ def command(talk: Talk, *, yes: bool) -> None:
     if not yes:
         _confirm(name)
     receipt = talk.ask(lambda client: client.call("DELETE", ""))
-    if talk.as_json:
-        say_json(receipt)
-    else:
-        say(tables.erasure(receipt))
+    talk.show(receipt, tables.erasure)
 
 
 def _is_answered() -> bool:

@@ -7,7 +7,6 @@ import click
 from sfm_cli import tables
 from sfm_cli.client import Client, Document
 from sfm_cli.options import CoordinateFirst, Talk, coordinate_argument, coordinate_of, talks
-from sfm_cli.output import say, say_json
 from sfm_core.coordinates import Coordinate
 
 
@@ -22,10 +21,7 @@ def command(talk: Talk, *, coordinate: str, version: int | None, links: bool) ->
     params = {} if version is None else {"version": str(version)}
     params |= {"include": "links"} if links else {}
     found = talk.ask(lambda client: _found(client, at, params))
-    if talk.as_json:
-        say_json(found)
-    else:
-        say(tables.memory(found))
+    talk.show(found, tables.memory)
 
 
 async def _found(client: Client, at: Coordinate, params: Mapping[str, str]) -> Document:

@@ -4,7 +4,6 @@ import click
 
 from sfm_cli import tables
 from sfm_cli.options import Talk, talks
-from sfm_cli.output import say, say_json
 from sfm_cli.payload import json_option, said
 
 
@@ -22,7 +21,4 @@ def command(talk: Talk, **given: object) -> None:
     if "filter" in asked:
         asked["filter"] = json_option(asked["filter"], "/filter")
     found = talk.ask(lambda client: client.call("POST", "/keyword-search", body=asked))
-    if talk.as_json:
-        say_json(found)
-    else:
-        say(tables.keyword_hits(found))
+    talk.show(found, tables.keyword_hits)

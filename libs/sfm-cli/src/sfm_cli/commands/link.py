@@ -6,7 +6,6 @@ import click
 
 from sfm_cli import tables
 from sfm_cli.options import CoordinateFirst, Talk, checked_key, coordinate_of, key_option, talks
-from sfm_cli.output import say, say_json
 from sfm_cli.payload import said
 
 
@@ -24,7 +23,4 @@ def command(talk: Talk, *, origin: str, target: str, key: str | None, **given: A
     linked = talk.ask(
         lambda client: client.call("PUT", "/links", body=body, key=checked), writes=True
     )
-    if talk.as_json:
-        say_json(linked)
-    else:
-        say(tables.linked(linked))
+    talk.show(linked, tables.linked)

@@ -1,5 +1,7 @@
 """`soma patch`."""
 
+from functools import partial
+
 import click
 
 from sfm_cli import tables
@@ -14,7 +16,6 @@ from sfm_cli.options import (
     talks,
     version_option,
 )
-from sfm_cli.output import say, say_json
 from sfm_cli.payload import patch_of
 
 
@@ -44,7 +45,4 @@ def command(
     done = talk.ask(
         lambda client: client.call("PATCH", path, body=body, condition=condition, key=checked)
     )
-    if talk.as_json:
-        say_json(done)
-    else:
-        say(tables.changed("patched", done))
+    talk.show(done, partial(tables.changed, "patched"))

@@ -4,7 +4,6 @@ import click
 
 from sfm_cli import tables
 from sfm_cli.options import CoordinateFirst, Talk, coordinate_of, talks
-from sfm_cli.output import say, say_json
 
 
 @click.command("path", cls=CoordinateFirst)
@@ -18,7 +17,4 @@ def command(talk: Talk, *, origin: str, target: str, **asked: str | int | None) 
     params = {"from": coordinate_of(origin).text, "to": coordinate_of(target).text}
     params |= {name: str(value) for name, value in asked.items() if value is not None}
     found = talk.ask(lambda client: client.call("GET", "/path", params=params))
-    if talk.as_json:
-        say_json(found)
-    else:
-        say(tables.path(found))
+    talk.show(found, tables.path)

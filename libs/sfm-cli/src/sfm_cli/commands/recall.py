@@ -1,11 +1,12 @@
 """`soma recall`."""
 
+from functools import partial
+
 import click
 
 from sfm_cli import tables
 from sfm_cli.client import Document
 from sfm_cli.options import Talk, talks
-from sfm_cli.output import say, say_json
 from sfm_cli.payload import json_option, said
 from sfm_core.coordinates import Coordinate
 from sfm_core.errors import Fault, InvalidInput
@@ -51,10 +52,7 @@ def command(talk: Talk, **given: object) -> None:
     if not talk.as_json:
         asked.setdefault("include", ["payload", "text"])
     found = talk.ask(lambda client: client.recall(asked))
-    if talk.as_json:
-        say_json(found)
-    else:
-        say(tables.hits(found, explained=bool(given["explain"])))
+    talk.show(found, partial(tables.hits, explained=bool(given["explain"])))
 
 
 def _body(given: dict[str, object]) -> Document:

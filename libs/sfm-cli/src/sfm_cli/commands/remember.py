@@ -6,7 +6,6 @@ import click
 
 from sfm_cli import tables
 from sfm_cli.options import Talk, checked_key, key_option, memory_options, talks
-from sfm_cli.output import say, say_json
 from sfm_cli.payload import memory_of
 
 
@@ -21,7 +20,4 @@ def command(talk: Talk, *, given: dict[str, Any], key: str | None) -> None:
     """
     memory, checked = memory_of(given), checked_key(key)
     stored = talk.ask(lambda client: client.remember(memory, key=checked), writes=True)
-    if talk.as_json:
-        say_json(stored)
-    else:
-        say(tables.stored(stored))
+    talk.show(stored, tables.stored)

@@ -1,5 +1,7 @@
 """`soma restore`."""
 
+from functools import partial
+
 import click
 
 from sfm_cli import tables
@@ -14,7 +16,6 @@ from sfm_cli.options import (
     talks,
     version_option,
 )
-from sfm_cli.output import say, say_json
 
 
 @click.command("restore", cls=CoordinateFirst)
@@ -40,7 +41,4 @@ def command(
     done = talk.ask(
         lambda client: client.call("POST", path, body=body, condition=condition, key=checked)
     )
-    if talk.as_json:
-        say_json(done)
-    else:
-        say(tables.changed("restored", done))
+    talk.show(done, partial(tables.changed, "restored"))

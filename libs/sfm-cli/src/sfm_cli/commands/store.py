@@ -17,7 +17,6 @@ from sfm_cli.options import (
     talks,
     version_option,
 )
-from sfm_cli.output import say, say_json
 from sfm_cli.payload import memory_of
 
 
@@ -47,7 +46,4 @@ def command(
     stored = talk.ask(
         lambda client: client.store(at, memory, condition=condition, key=checked), writes=True
     )
-    if talk.as_json:
-        say_json(stored)
-    else:
-        say(tables.stored(stored))
+    talk.show(stored, tables.stored)
