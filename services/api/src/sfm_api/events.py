@@ -25,7 +25,7 @@ async def events(request: Request[State]) -> Response:
     try:
         # an outage is answered as one, before anything is promised
         await services.runtime.following.page(namespace, after=query.after, limit=1)
-    except BaseException:
+    except BaseException:  # also when cancelled: the place is given back, and it goes on
         services.followers.leave()
         raise
     pages = services.runtime.following.follow(

@@ -7,7 +7,6 @@ from sfm_api import headers, replies
 from sfm_api.body import received
 from sfm_api.state import State
 from sfm_core import decode, encode
-from sfm_core.model import Stored
 
 
 async def patch(request: Request[State]) -> Response:
@@ -21,7 +20,7 @@ async def patch(request: Request[State]) -> Response:
         precondition=precondition,
         receipt=headers.receipt(request, body.digest),
     )
-    return _stored(stored)
+    return replies.stored(stored)
 
 
 async def history(request: Request[State]) -> Response:
@@ -44,7 +43,7 @@ async def restore(request: Request[State]) -> Response:
         precondition=precondition,
         receipt=headers.receipt(request, body.digest),
     )
-    return _stored(stored)
+    return replies.stored(stored)
 
 
 async def delete_many(request: Request[State]) -> Response:
@@ -55,8 +54,3 @@ async def delete_many(request: Request[State]) -> Response:
     )
     said = replies.written(done.position, replayed=done.replayed)
     return replies.json(encode.deleted_many(done), headers=said)
-
-
-def _stored(stored: Stored) -> Response:
-    said = replies.etag(stored.version) | replies.written(stored.position, replayed=stored.replayed)
-    return replies.json(encode.stored(stored), headers=said)

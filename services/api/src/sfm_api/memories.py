@@ -89,6 +89,4 @@ async def delete(request: Request[State]) -> Response:
 
 
 def _stored(stored: Stored, *, durable: bool) -> Response:
-    said = replies.etag(stored.version) | replies.written(stored.position, replayed=stored.replayed)
-    status = 202 if durable else 201 if stored.created else 200
-    return replies.json(encode.stored(stored), status, said)
+    return replies.stored(stored, 202 if durable else 201 if stored.created else 200)

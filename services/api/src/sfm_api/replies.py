@@ -6,7 +6,8 @@ from typing import Final
 import anyio.to_thread
 from starlette.responses import Response
 
-from sfm_core import jsontext
+from sfm_core import encode, jsontext
+from sfm_core.model import Stored
 
 JSON: Final = "application/json"
 
@@ -20,9 +21,11 @@ def json(data: object, status: int = 200, headers: Mapping[str, str] | None = No
     )
 
 
-async def large(encode: Callable[[], object], headers: Mapping[str, str] | None = None) -> Response:
+async def large(
+    document: Callable[[], object], headers: Mapping[str, str] | None = None
+) -> Response:
     """As `json`, with encoding and serialising done on a thread."""
-    body = await anyio.to_thread.run_sync(lambda: jsontext.dumps(encode()))
+    body = await anyio.to_thread.run_sync(lambda: jsontext.dumps(document()))
     return Response(body, headers=None if headers is None else dict(headers), media_type=JSON)
 
 
@@ -34,3 +37,9 @@ def written(position: int, *, replayed: bool) -> dict[str, str]:
     """Headers of every write."""
     found = {"Sfm-Position": str(position)}
     return found | {"Idempotent-Replay": "true"} if replayed else found
+
+
+def stored(done: Stored, status: int = 200) -> Response:
+    """`Stored` of the contract, with the headers of what it says."""
+    said = etag(done.version) | written(done.position, replayed=done.replayed)
+    return json(encode.stored(done), status, said)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sfm_api.openapi.schema import Schema, integer, ref, text
+from sfm_core.decode.limits import MAX_CURSOR_CHARS
 
 type Parameter = dict[str, Any]
 
@@ -67,6 +68,11 @@ WAIT: Final = query(
     "wait",
     text(enum=["indexed", "durable"], default="indexed"),
     "`durable` answers 202 right after the commit; the vector index follows.",
+)
+CURSOR: Final = query(
+    "cursor",
+    text(minLength=1, maxLength=MAX_CURSOR_CHARS),
+    "`next_cursor` of the page before.",
 )
 WRITTEN: Final = {"ETag": ETAG, "Sfm-Position": POSITION, "Idempotent-Replay": REPLAY}
 BATCH_WRITTEN: Final = {"Sfm-Position": POSITION, "Idempotent-Replay": REPLAY}

@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from sfm_api.openapi.call import Call, answer, query
+from sfm_api.openapi.call import CURSOR, Call, answer, query
 from sfm_api.openapi.schema import COORDINATE_PATTERN, integer, text
-from sfm_core.decode.limits import MAX_CURSOR_CHARS, MAX_PAGE
+from sfm_core.decode.limits import MAX_PAGE
 
 CALLS: Final[dict[str, Call]] = {
     "rangeMemories": Call(
@@ -18,11 +18,7 @@ CALLS: Final[dict[str, Call]] = {
             query("max", text(pattern=COORDINATE_PATTERN), "The upper corner.")
             | {"required": True, "example": "10,10"},
             query("limit", integer(1, MAX_PAGE, default=100), "At most so many."),
-            query(
-                "cursor",
-                text(minLength=1, maxLength=MAX_CURSOR_CHARS),
-                "`next_cursor` of the page before.",
-            ),
+            CURSOR,
         ),
         answers={200: answer("A page.", "Page")},
         errors=(422,),

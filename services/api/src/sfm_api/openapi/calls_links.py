@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from sfm_api.openapi.call import BATCH_WRITTEN, KEY, WRITTEN, Call, Parameter, answer, query
+from sfm_api.openapi.call import BATCH_WRITTEN, CURSOR, KEY, WRITTEN, Call, Parameter, answer, query
 from sfm_api.openapi.schema import COORDINATE_PATTERN, integer, text
-from sfm_core.decode.limits import MAX_CURSOR_CHARS, MAX_LINK_TYPE_CHARS, MAX_NEIGHBORS
+from sfm_core.decode.limits import MAX_LINK_TYPE_CHARS, MAX_NEIGHBORS
 from sfm_core.model import DEFAULT_LINK_TYPE
 
 
@@ -71,11 +71,7 @@ CALLS: Final[dict[str, Call]] = {
                 "Only links that begin here, or that lead here.",
             ),
             query("limit", integer(1, MAX_NEIGHBORS, default=100), "At most so many."),
-            query(
-                "cursor",
-                text(minLength=1, maxLength=MAX_CURSOR_CHARS),
-                "`next_cursor` of the page before.",
-            ),
+            CURSOR,
         ),
         answers={200: answer("A page.", "Neighbors")},
         errors=(404, 422),

@@ -4,6 +4,7 @@ from typing import Final
 
 from sfm_api.openapi.call import (
     BATCH_WRITTEN,
+    CURSOR,
     ETAG,
     IF_MATCH,
     IF_NONE_MATCH,
@@ -15,7 +16,7 @@ from sfm_api.openapi.call import (
     query,
 )
 from sfm_api.openapi.schema import KIND, TIME, integer, text
-from sfm_core.decode.limits import MAX_CURSOR_CHARS, MAX_PAGE, MAX_TAG_CHARS
+from sfm_core.decode.limits import MAX_PAGE, MAX_TAG_CHARS
 
 _TEA: Final = {
     "payload": {"said": "Ada drinks green tea in the morning"},
@@ -86,11 +87,7 @@ CALLS: Final[dict[str, Call]] = {
             query("since", TIME, "Inclusive bound on when it happened."),
             query("until", TIME, "Exclusive bound on when it happened."),
             query("limit", integer(1, MAX_PAGE, default=100), "At most so many."),
-            query(
-                "cursor",
-                text(minLength=1, maxLength=MAX_CURSOR_CHARS),
-                "`next_cursor` of the page before.",
-            ),
+            CURSOR,
         ),
         answers={200: answer("A page.", "Page")},
         errors=(422,),

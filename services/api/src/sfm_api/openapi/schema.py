@@ -46,6 +46,10 @@ def described(schema: Schema, description: str) -> Schema:
     return {**schema, "description": description}
 
 
+def or_null(schema: Schema) -> Schema:
+    return {**schema, "type": [schema["type"], "null"]}
+
+
 UUID: Final = text(format="uuid")
 TIME: Final = text(format="date-time")
 FLAG: Final[Schema] = {"type": "boolean"}

@@ -13,6 +13,7 @@ from sfm_api.openapi.schema import (
     integer,
     listing,
     number,
+    or_null,
     record,
     ref,
     text,
@@ -49,7 +50,7 @@ _VERSION: Final[dict[str, Schema]] = {
 def _version() -> Schema:
     said = {name: _without_default(schema) for name, schema in SAID.items()}
     for name in ("session", "source", "occurred_at", "expires_at"):
-        said[name] = {**said[name], "type": ["string", "null"]}
+        said[name] = or_null(said[name])
     schema = record(_VERSION | said | {"created_at": TIME}, required=tuple(_VERSION))
     return described(schema, "A version; without what the memory said when it is its end.")
 

@@ -14,6 +14,7 @@ from sfm_api.openapi.schema import (
     integer,
     listing,
     number,
+    or_null,
     record,
     ref,
     text,
@@ -25,10 +26,6 @@ from sfm_core.model import EventType, Projected
 _DIGEST: Final = text(pattern="^[0-9]+:[0-9a-f]{16}$", description="Members, and 64 bits of them.")
 
 
-def _or_null(schema: Schema) -> Schema:
-    return {**schema, "type": [schema["type"], "null"]}
-
-
 SCHEMAS: Final[dict[str, Schema]] = {
     "Event": {
         **record(
@@ -38,7 +35,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
                 "type": text(enum=[kind.value for kind in EventType]),
                 "namespace": text(pattern=NAMESPACE_PATTERN),
                 "id": described(UUID, "Of the memory, or of the link."),
-                "coordinate": _or_null(COORDINATE),
+                "coordinate": or_null(COORDINATE),
                 "version": integer(1),
                 "timestamp": TIME,
                 "payload": OBJECT,
@@ -46,10 +43,10 @@ SCHEMAS: Final[dict[str, Schema]] = {
                 "text": text(),
                 "importance": number(),
                 "tags": listing(text()),
-                "session": _or_null(text()),
-                "source": _or_null(text()),
-                "occurred_at": _or_null(TIME),
-                "expires_at": _or_null(TIME),
+                "session": or_null(text()),
+                "source": or_null(text()),
+                "occurred_at": or_null(TIME),
+                "expires_at": or_null(TIME),
                 "pinned": FLAG,
                 "created_at": TIME,
                 "link": ref("Link"),
@@ -81,7 +78,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
                     {
                         "store": text(),
                         "removed": integer(),
-                        "left": _or_null(
+                        "left": or_null(
                             integer(description="What a second look found: 0; null: no answer.")
                         ),
                     }
@@ -93,7 +90,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
     "Rebuilt": record(
         {
             "projection": text(enum=[one.value for one in Projected]),
-            "before": _or_null(_DIGEST),
+            "before": or_null(_DIGEST),
             "after": _DIGEST,
             "truth": described(_DIGEST, "Of the record store."),
             "sound": described(FLAG, "`after` and `truth` are equal."),

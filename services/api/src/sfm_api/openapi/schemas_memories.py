@@ -15,6 +15,7 @@ from sfm_api.openapi.schema import (
     integer,
     listing,
     number,
+    or_null,
     record,
     ref,
     text,
@@ -64,7 +65,7 @@ _STORED: Final[dict[str, Schema]] = {
 def _memory() -> Schema:
     known = {name: {k: v for k, v in s.items() if k != "default"} for name, s in SAID.items()}
     for name in ("session", "source", "occurred_at", "expires_at"):
-        known[name] = {**known[name], "type": ["string", "null"]}
+        known[name] = or_null(known[name])
     identity = {
         "namespace": text(pattern=NAMESPACE_PATTERN),
         "coordinate": COORDINATE,
@@ -121,7 +122,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
     "Page": record(
         {
             "memories": listing(ref("Memory"), maxItems=MAX_PAGE),
-            "next_cursor": {"type": ["string", "null"]},
+            "next_cursor": or_null(text()),
         }
     ),
 }
