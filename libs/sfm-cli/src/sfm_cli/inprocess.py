@@ -30,7 +30,7 @@ class InProcessTransport(httpx.AsyncBaseTransport):
         self._tasks.start_soon(exchange.run, self._app)
         try:
             await exchange.started.wait()
-        except BaseException:
+        except BaseException:  # also when cancelled: the task is ended, and it goes on
             await exchange.aclose()
             raise
         if exchange.failure is not None:

@@ -25,7 +25,7 @@ async def owned_tasks() -> AsyncGenerator[anyio.abc.TaskGroup]:
         async with anyio.create_task_group() as tasks:
             try:
                 yield tasks
-            except BaseException as error:
+            except BaseException as error:  # kept, to be raised as it is instead of in a group
                 failure = error
                 raise
             finally:

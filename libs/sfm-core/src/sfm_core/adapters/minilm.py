@@ -111,6 +111,6 @@ def _put(path: Path, content: bytes) -> None:
             os.fsync(file.fileno())
         part.chmod(0o644)
         part.replace(path)
-    except BaseException:
+    except BaseException:  # also when cancelled: no half a file is left, and it goes on
         part.unlink(missing_ok=True)
         raise

@@ -193,7 +193,7 @@ class OnnxEmbedder:
         except Exception as error:  # noqa: BLE001 - handed to the waiting caller
             outcome = error.kind if isinstance(error, SfmError) else outcome
             self._fail(call, error)
-        except BaseException:
+        except BaseException:  # cancelled: who waits is told, and it goes on
             self._fail(call, Unavailable("the embedder was stopped"))
             raise
         else:

@@ -120,7 +120,7 @@ class RedisLink:
         except SfmError:
             self._breaker.failed()
             raise
-        except BaseException:
+        except BaseException:  # cancelled: says nothing of the server, and goes on
             self._breaker.left()
             raise
         else:
