@@ -12,7 +12,7 @@ from sfm_core.model import I32, I64, Mask
 class Chain:
     """Where each row stands in its session; all arrays (rows,), -1 for none.
 
-    What is derived is made at its first use and kept: 32 bytes a row.
+    What is derived is made at its first use and kept: 40 bytes a row.
     """
 
     previous: I32
@@ -29,6 +29,15 @@ class Chain:
         return previous, following, _or_self(before), _or_self(after)
 
     @cached_property
+    def codes(self) -> I64:
+        """`session`, ready to index with; `sessions` stands for none."""
+        return np.where(self.session >= 0, self.session, self.sessions).astype(np.int64)
+
+    @cached_property
+    def all_in_sessions(self) -> bool:
+        return bool((self.session >= 0).all())
+
+    @cached_property
     def sessions(self) -> int:
         """How many session codes there may be: all lie below."""
         return int(self.session.max(initial=-1)) + 1
@@ -42,6 +51,28 @@ class Chain:
             next=_bridged(self.next, live),
             session=np.where(live, self.session, np.int32(-1)),
         )
+
+    def whole(self, rows: I64) -> I64:
+        """`rows` (m,) and all that share a session with one of them, ascending."""
+        chosen = np.zeros(self.sessions + 1, dtype=np.bool_)
+        chosen[self.session[rows]] = True
+        chosen[-1] = False  # rows without a session
+        wanted: Mask = chosen[self.codes]
+        wanted[rows] = True
+        return np.flatnonzero(wanted)
+
+    def part(self, rows: I64) -> "Chain":
+        """The chain of `rows` (m,) alone, numbered anew; they are `whole`, session codes stay."""
+        return Chain(
+            previous=_renumbered(self.previous[rows], rows),
+            next=_renumbered(self.next[rows], rows),
+            session=self.session[rows],
+        )
+
+
+def _renumbered(links: I32, rows: I64) -> I32:
+    at = np.searchsorted(rows, links).astype(np.int32)
+    return np.where(links >= 0, at, np.int32(-1))
 
 
 def _or_self(links: I32) -> I64:

@@ -172,22 +172,24 @@ def session_best[A: (F32, F64)](rel: A, chain: Chain) -> A:
     if not chain.sessions:
         return rel
     best = np.zeros(chain.sessions + 1, dtype=rel.dtype)  # the last is of rows without a session
-    np.maximum.at(best, chain.session, rel)
-    found: A = np.where(chain.session >= 0, best[chain.session], rel)
-    return found
+    np.maximum.at(best, chain.codes, rel)
+    found: A = best[chain.codes]
+    return found if chain.all_in_sessions else np.where(chain.session >= 0, found, rel)
 
 
-def context_part[A: (F32, F64)](rel: A, best: A, chain: Chain, scoring: Scoring) -> A:
-    """What each row has around it, in [0, 1]; its own `rel` where nothing is.
+def context_part[A: (F32, F64)](
+    rel: A, best: A, chain: Chain, scoring: Scoring, *, rows: I64 | None = None
+) -> A:
+    """What each row has around it, in [0, 1]; its own `rel` where nothing is. Never above `best`.
 
-    Shapes (rows,); `best` is `session_best(rel, chain)`. Costs a few passes. `chain` names live
-    rows only (`Chain.among`).
+    Shapes (rows,), and so is what it gives, but of `rows` (m,) only where given; `best` is
+    `session_best(rel, chain)`. Costs a few passes. `chain` names live rows only (`Chain.among`).
     """
     if not chain.sessions:
-        return rel.copy()
-    total = scoring.session * best
+        return rel.copy() if rows is None else rel[rows]
+    total = scoring.session * (best if rows is None else best[rows])
     for share, other in zip(_shares(scoring), chain.around, strict=True):
-        total += share * rel[other]
+        total += share * rel[other if rows is None else other[rows]]
     clipped: A = np.minimum(total, 1.0)
     return clipped
 

@@ -82,7 +82,7 @@ class LexicalIndex:
                 postings = self._postings[term] = array("i")
             postings.append(row)
             if count > 1:
-                self._repeat(term, row, count)
+                self._repeat(term, len(postings) - 1, count)
         self._entries += len(counts)
         self._total += len(terms)
         self._lengths.append(len(terms))
@@ -138,17 +138,18 @@ class LexicalIndex:
             at = repeated[bounds[number] : bounds[number + 1]]
             if at.size:
                 index._repeats[term] = (
-                    array("i", arrays.rows[at].tobytes()),
+                    array("i", (at - start).astype(np.int32).tobytes()),
                     array("H", arrays.counts[at].tobytes()),
                 )
         return index
 
-    def _repeat(self, term: str, row: int, count: int) -> None:
+    def _repeat(self, term: str, place: int, count: int) -> None:
+        """Note that the term occurs `count` times in the row at this place of its postings."""
         repeats = self._repeats.get(term)
         if repeats is None:
             repeats = self._repeats[term] = (array("i"), array("H"))
         repeats[1].append(min(count, MAX_COUNT))
-        repeats[0].append(row)
+        repeats[0].append(place)
         self._repeated += 1
 
 
@@ -192,8 +193,8 @@ class LexicalSnapshot:
         for (term, mine), start in zip(found, offsets.tolist(), strict=False):
             repeats = self._repeats.get(term)
             if repeats is not None:
-                at, how_often = self._repeated(repeats)
-                counts[start + np.searchsorted(mine, at)] = how_often
+                places, how_often = _repeated(repeats, mine.shape[0])
+                counts[start + places] = how_often
         return LexicalArrays(
             terms=[term for term, _ in found],
             offsets=offsets,
@@ -217,8 +218,7 @@ class LexicalSnapshot:
         if alive.shape != (self.rows,):
             raise ValueError(f"alive has shape {alive.shape}, not ({self.rows},)")
         live = int(np.count_nonzero(alive))
-        found: list[I32] = []
-        weights: list[F64] = []
+        scores: F64 = np.zeros(self.rows)
         norms: _Norms | None = None
         for term in sorted(set(terms)):
             rows = self._rows_of(term)
@@ -227,14 +227,8 @@ class LexicalSnapshot:
                 continue
             norms = norms or self._norms_of(alive, live, k1, b)
             idf = math.log1p((live - df + 0.5) / (df + 0.5))
-            found.append(rows)
-            weights.append(self._weights(term, rows, norms, k1) * idf)
-        if not found:
-            return np.zeros(self.rows)
-        scores: F64 = np.bincount(
-            np.concatenate(found), weights=np.concatenate(weights), minlength=self.rows
-        )
-        if live < self.rows:
+            np.add.at(scores, rows, self._weights(term, rows, norms, k1) * idf)
+        if norms is not None and live < self.rows:
             scores[~alive] = 0.0
         return scores
 
@@ -243,24 +237,17 @@ class LexicalSnapshot:
         if postings is None:
             return np.empty(0, dtype=np.int32)
         rows = _copied(postings)
-        return rows[: np.searchsorted(rows, self.rows)]
+        return rows[: np.searchsorted(rows, np.int32(self.rows))]
 
     def _weights(self, term: str, rows: I32, norms: _Norms, k1: float) -> F64:
         """Shape of `rows`: `tf * (k1 + 1) / (tf + penalty)`."""
         weights: F64 = norms.single[rows]
         repeats = self._repeats.get(term)
         if repeats is not None:
-            at, tf = self._repeated(repeats)
-            weights[np.searchsorted(rows, at)] = _weight(
-                tf.astype(np.float64), norms.penalty[at], k1
-            )
+            places, tf = _repeated(repeats, rows.shape[0])
+            penalty = norms.penalty[rows[places]]
+            weights[places] = _weight(tf.astype(np.float64), penalty, k1)
         return weights
-
-    def _repeated(self, repeats: "tuple[array[int], array[int]]") -> tuple[I32, U16]:
-        """Rows where a term occurs repeatedly, and how often."""
-        at = _copied(repeats[0])
-        at = at[: np.searchsorted(at, self.rows)]
-        return at, np.frombuffer(repeats[1].tobytes(), dtype=np.uint16)[: at.shape[0]]
 
     def _norms_of(self, alive: Mask, live: int, k1: float, b: float) -> _Norms:
         lengths = self._row_lengths()
@@ -278,6 +265,13 @@ class LexicalSnapshot:
         if self._lengths is None:
             self._lengths = _copied(self._lengths_held)[: self.rows].astype(np.float64)
         return self._lengths
+
+
+def _repeated(repeats: "tuple[array[int], array[int]]", postings: int) -> tuple[I32, U16]:
+    """Where among a term's first postings it occurs repeatedly, and how often there."""
+    places = _copied(repeats[0])
+    places = places[: np.searchsorted(places, np.int32(postings))]
+    return places, np.frombuffer(repeats[1].tobytes(), dtype=np.uint16)[: places.shape[0]]
 
 
 def _weight(tf: F64, penalty: F64, k1: float) -> F64:

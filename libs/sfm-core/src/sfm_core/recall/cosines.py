@@ -1,4 +1,4 @@
-"""The cosines of one query with the rows of a snapshot: all nearly, some exactly."""
+"""The cosines of one query with rows of a snapshot: all nearly, some exactly."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -10,7 +10,7 @@ from sfm_core.model import F32, F64, I64, Mask
 from sfm_core.recall.view import Snapshot
 from sfm_core.slab.vectors import epsilon
 
-_ROUNDING: Final = 5e-7
+ROUNDING: Final = 5e-7
 """More than what adding a bound to a cosine and scaling the sum lose in float32."""
 
 
@@ -20,28 +20,37 @@ class Cosines:
     Exact cosines are worked out once each: one pass over the rows asked, whoever asks.
     """
 
-    def __init__(self, snapshot: Snapshot, query: F32, near: F32) -> None:
-        """`near` (rows,) are the slab's scores of `query` (dim,)."""
+    def __init__(
+        self, snapshot: Snapshot, query: F32, near: F32, *, rows: I64 | None = None
+    ) -> None:
+        """`near` (rows,) are the slab's scores of `query` (dim,), with `rows` only where given."""
         self._slab = snapshot.slab
-        self._embedded = snapshot.embedded
+        self._rows = rows
+        embedded = snapshot.embedded if rows is None else snapshot.embedded[rows]
         self._query = query
-        self._near = near if self._embedded.all() else np.where(self._embedded, near, -1.0)
-        self._error = epsilon(snapshot.slab.dim) + _ROUNDING
-        self._known: F64 = np.where(self._embedded, np.nan, -1.0)
+        self._near = near if embedded.all() else np.where(embedded, near, np.float32(-1.0))
+        self._error = epsilon(snapshot.slab.dim) + ROUNDING
+        self._known: F64 = np.where(embedded, np.nan, -1.0)
 
     @classmethod
     def of(cls, snapshot: Snapshot, queries: Sequence[F32]) -> "list[Cosines]":
-        """One for each query; one product for all."""
+        """One for each query with all rows; one product for all."""
         if not queries:
             return []
         near = snapshot.slab.scores(np.stack(queries))
         return [cls(snapshot, query, row) for query, row in zip(queries, near, strict=True)]
 
+    @classmethod
+    def among(cls, snapshot: Snapshot, query: F32, rows: I64) -> "Cosines":
+        """With `rows` (m,) only, at the cost of copying these."""
+        return cls(snapshot, query, snapshot.slab.scores_of(rows, query), rows=rows)
+
     def exact(self, rows: I64) -> F64:
         """Cosines of `rows` (m,) in float64."""
         missing = rows[np.isnan(self._known[rows])]
         if missing.size:
-            self._known[missing] = self._slab.exact(missing, self._query)
+            numbers = missing if self._rows is None else self._rows[missing]
+            self._known[missing] = self._slab.exact(numbers, self._query)
         return self._known[rows]
 
     def best(self, allowed: Mask) -> float:
@@ -64,5 +73,5 @@ class Cosines:
         """
         most = rules.vector_part(self._near + np.float32(self._error), best=best, floor=floor)
         spread = best - floor
-        width = 2.0 * self._error / spread + _ROUNDING if spread > 0.0 else 0.0
+        width = 2.0 * self._error / spread + ROUNDING if spread > 0.0 else 0.0
         return most, min(1.0, width)

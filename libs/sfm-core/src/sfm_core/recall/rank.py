@@ -5,10 +5,11 @@ that may be among the `top_k` (`slab.topk.contenders`). These, and what their co
 scored in float64. The final order is found among the exact scores, and only the hits become
 objects. So what is found never depends on rounding, nor on what else is in the wave.
 
-The cost is a few passes over the rows, one over the matrix per wave, and a few microseconds
-for each contender. Contenders are a few more than `top_k`, except where scores tie within the
-bounds (a text stored 100 000 times): then they are all that tie, at the cost of one more pass
-over the matrix in float64 at most (50 to 100 ms for 100 000 x 384), and half that for copies.
+The cost is a few passes over the rows, and one over the matrix per wave, or where few hybrid
+queries come at once a quarter of one for each (`recall.narrowing`), and a few microseconds for
+each contender. Contenders are a few more than `top_k`, except where scores tie within the bounds
+(a text stored 100 000 times): then they are all that tie, at the cost of one more pass over the
+matrix in float64 at most (50 to 100 ms for 100 000 x 384), and half that for copies.
 """
 
 from collections.abc import Sequence
@@ -21,19 +22,23 @@ import numpy as np
 import numpy.typing as npt
 
 from sfm_core import scoring as rules
-from sfm_core.chain import Chain
 from sfm_core.model import F32, F64, I64, Explanation, Mask, Mode, Placed, RecallQuery
 from sfm_core.recall.admit import admitted, unexpired
 from sfm_core.recall.cosines import Cosines
+from sfm_core.recall.legs import Legs
 from sfm_core.recall.lifting import activation, facts, lifted, lifted_bounds, share_of
+from sfm_core.recall.narrowing import narrowed
 from sfm_core.recall.view import Snapshot
 from sfm_core.scoring import Scores, Scoring, Support
+from sfm_core.slab.snapshot import SHARE
 from sfm_core.slab.topk import TIE, contenders, leading
 
 type U64 = npt.NDArray[np.uint64]
 
 OUT: Final = -1.0
 """Stands for the bound of a row that is not to be found."""
+FEW: Final = 6
+"""For more hybrid queries at once one product for all costs each no more than narrowing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,19 +183,63 @@ def _by_keyword(snapshot: Snapshot, wave: Sequence[_Asked]) -> list[_Found]:
 
 def _keyword(snapshot: Snapshot, asked: _Asked) -> _Found:
     bm25 = _bm25(snapshot, asked.plan)
-    part = rules.keyword_part(bm25, best=float(bm25.max(initial=0.0, where=asked.allowed)))
+    part = rules.keyword_part(bm25, best=_best_of(bm25, asked.allowed))
     most = np.where(asked.allowed & (part > 0.0), part, OUT)
     rows = contenders(most, asked.plan.query.top_k, width=0.0)
     scores = rules.keyword_only(part[rows])
     return _Found(rows=rows, scores=scores, related=scores.score > 0.0, bm25=bm25[rows])
 
 
+def _best_of(bm25: F64, allowed: Mask) -> float:
+    return float((bm25 if allowed.all() else bm25[allowed]).max(initial=0.0))
+
+
 def _by_both(snapshot: Snapshot, wave: Sequence[_Asked]) -> list[_Found]:
-    vectors = [one.plan.vector for one in wave if one.plan.vector is not None]
-    cosines = iter(Cosines.of(snapshot, vectors))
-    return [
-        _hybrid(snapshot, one, None if one.plan.vector is None else next(cosines)) for one in wave
-    ]
+    """Few at once are narrowed first; one product with all rows serves what is left."""
+    legs = [_legs(snapshot, one) for one in wave]
+    if len(wave) <= FEW:
+        legs = [_narrowed(snapshot, *pair) for pair in zip(wave, legs, strict=True)]
+    blind = [mine.cosines is None for mine in legs]
+    vectors = [one.plan.vector if unseen else None for one, unseen in zip(wave, blind, strict=True)]
+    cosines = iter(Cosines.of(snapshot, [vector for vector in vectors if vector is not None]))
+    found = []
+    for one, mine, vector in zip(wave, legs, vectors, strict=True):
+        seen = mine if vector is None else mine.seeing(next(cosines))
+        found.append(_hybrid(snapshot, one, seen))
+    return found
+
+
+def _legs(snapshot: Snapshot, asked: _Asked) -> Legs:
+    """Of all rows, still without their cosines."""
+    plan = asked.plan
+    scoring = plan.scoring.weighted(plan.query.weights)
+    bm25 = _bm25(snapshot, plan)
+    recency = None
+    if scoring.weights.recency > 0.0:
+        ages = snapshot.ages_s(plan.now)
+        recency = rules.recency_part(ages, half_life_s=scoring.half_life_s)
+    return Legs(
+        scoring=scoring,
+        chain=snapshot.chain.among(asked.live) if asked.some_expired else snapshot.chain,
+        allowed=asked.allowed,
+        norms=snapshot.norms,
+        bm25=bm25,
+        best_k=_best_of(bm25, asked.allowed),
+        recency=recency,
+        floor=plan.floor,
+    )
+
+
+def _narrowed(snapshot: Snapshot, asked: _Asked, legs: Legs) -> Legs:
+    """The legs of the few rows that matter, with cosines; as they are where it takes all."""
+    vector, query = asked.plan.vector, asked.plan.query
+    whole = query.min_similarity is not None or query.graph_hops or query.top_k * SHARE > legs.size
+    bounds = None if vector is None or whole else snapshot.slab.bounds(vector)
+    if vector is None or bounds is None:
+        return legs
+    found = narrowed(snapshot, legs, vector, bounds[1], top_k=query.top_k)
+    snapshot.slab.note(useful=found is not None)
+    return found or legs
 
 
 _SEARCHES: Final = {
@@ -200,64 +249,10 @@ _SEARCHES: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Legs:
-    """What one hybrid query makes of all rows; arrays (rows,)."""
-
-    scoring: Scoring
-    chain: Chain
-    cosines: Cosines | None
-    """None when the embedder did not answer."""
-    best_v: float
-    floor: float
-    bm25: F64
-    best_k: float
-    recency: F64 | None
-
-    @classmethod
-    def of(cls, snapshot: Snapshot, asked: _Asked, cosines: Cosines | None) -> "_Legs":
-        plan, allowed = asked.plan, asked.allowed
-        scoring = plan.scoring.weighted(plan.query.weights)
-        bm25 = _bm25(snapshot, plan)
-        recency = None
-        if scoring.weights.recency > 0.0:
-            ages = snapshot.ages_s(plan.now)
-            recency = rules.recency_part(ages, half_life_s=scoring.half_life_s)
-        return cls(
-            scoring=scoring,
-            chain=snapshot.chain.among(asked.live) if asked.some_expired else snapshot.chain,
-            cosines=cosines,
-            best_v=-1.0 if cosines is None else cosines.best(allowed),
-            floor=plan.floor,
-            bm25=bm25,
-            best_k=float(bm25.max(initial=0.0, where=allowed)),
-            recency=recency,
-        )
-
-    def vector_bounds(self) -> tuple[F32, float]:
-        """As `Cosines.part`."""
-        if self.cosines is None:
-            return np.zeros(self.bm25.shape, dtype=np.float32), 0.0
-        return self.cosines.part(best=self.best_v, floor=self.floor)
-
-    def exact(self, rows: I64) -> tuple[F64, F64]:
-        """Vector and keyword parts of `rows` (m,)."""
-        if self.cosines is None:
-            v: F64 = np.zeros(rows.shape[0])
-        else:
-            v = rules.vector_part(self.cosines.exact(rows), best=self.best_v, floor=self.floor)
-        return v, rules.keyword_part(self.bm25[rows], best=self.best_k)
-
-    def relevance(self, rows: I64) -> F64:
-        """Exact relevances of `rows` (m,)."""
-        return rules.relevance(*self.exact(rows), self.scoring.weights)
-
-
-def _hybrid(snapshot: Snapshot, asked: _Asked, cosines: Cosines | None) -> _Found:
-    legs = _Legs.of(snapshot, asked, cosines)
+def _hybrid(snapshot: Snapshot, asked: _Asked, legs: Legs) -> _Found:
     rows, support, received = _chosen(snapshot, asked, legs)
     v, k = legs.exact(support.rows)
-    rel: F64 = np.zeros(snapshot.rows)
+    rel: F64 = np.zeros(legs.size)
     rel[support.rows] = rules.relevance(v, k, legs.scoring.weights)
     at = np.searchsorted(support.rows, rows)
     scores = rules.hybrid(
@@ -265,48 +260,46 @@ def _hybrid(snapshot: Snapshot, asked: _Asked, cosines: Cosines | None) -> _Foun
         k=k[at],
         r=np.zeros(rows.shape[0]) if legs.recency is None else legs.recency[rows],
         context=rules.context_of(rows, rel, support.peers, legs.chain, legs.scoring),
-        norm=snapshot.norms[rows],
+        norm=legs.norms[rows],
         scoring=legs.scoring,
     )
     if received is not None:
         scores = lifted(scores, received[rows], share=share_of(legs.scoring.weights))
     return _Found(
-        rows=rows,
+        rows=legs.numbered(rows),
         scores=scores,
         related=scores.score > 0.0,
-        cosines=None if cosines is None else cosines.exact(rows),
+        cosines=None if legs.cosines is None else legs.cosines.exact(rows),
         bm25=legs.bm25[rows],
     )
 
 
-def _chosen(snapshot: Snapshot, asked: _Asked, legs: _Legs) -> tuple[I64, Support, F64 | None]:
+def _chosen(snapshot: Snapshot, asked: _Asked, legs: Legs) -> tuple[I64, Support, F64 | None]:
     """The rows that may be hits, what scoring them exactly needs, and what the graph gives."""
-    query, scoring, chain = asked.plan.query, legs.scoring, legs.chain
-    v, width = legs.vector_bounds()
-    k = rules.keyword_part(legs.bm25, best=legs.best_k).astype(np.float32)
-    rel = rules.relevance(v, k, scoring.weights)
-    best = rules.session_best(rel, chain)
-    context = rules.context_part(rel, best, chain, scoring)
-    recency = None if legs.recency is None else legs.recency.astype(np.float32)
-    norms = snapshot.norms.astype(np.float32)
-    most = rules.combine(v, k, context, recency, norms, scoring)
-    margin = width + 2.0 * rules.ROUNDING
-    received = None
+    query, found, received = asked.plan.query, legs.bounds(), None
+    most = found.most
     if query.graph_hops:
         received = activation(
-            snapshot, asked.live, rel, legs.relevance, margin=margin, hops=query.graph_hops
+            snapshot,
+            asked.live,
+            found.rel,
+            legs.relevance,
+            margin=found.margin,
+            hops=query.graph_hops,
         )
-        share = share_of(scoring.weights)
-        most = lifted_bounds(most, received, norms, beta=scoring.beta, share=share)
-    eligible = asked.allowed & (most > 0.0)
+        beta, share = legs.scoring.beta, share_of(legs.scoring.weights)
+        norms = legs.norms.astype(np.float32)
+        most = lifted_bounds(most, received, norms, beta=beta, share=share)
+    eligible = legs.allowed & (most > 0.0)
     if query.min_similarity is not None and legs.cosines is not None:
         eligible = legs.cosines.at_least(query.min_similarity, eligible)
     rows = contenders(
         np.where(eligible, most + np.float32(rules.ROUNDING), np.float32(OUT)),
         query.top_k,
-        width=rules.vector_weight(scoring) * width + 2.0 * rules.ROUNDING,
+        width=legs.spread(found.width),
     )
-    return rows, rules.support(rows, rel, best, chain, margin=margin), received
+    needed = rules.support(rows, found.rel, found.best, legs.chain, margin=found.margin)
+    return rows, needed, received
 
 
 def _bm25(snapshot: Snapshot, plan: Plan) -> F64:

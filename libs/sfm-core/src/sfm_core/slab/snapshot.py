@@ -17,7 +17,7 @@ _CHUNK: Final = 4096
 _SEEDS: Final = 64
 _MANY: Final = 8
 """For more queries at once the product costs each no more than a first pass and its rest."""
-_SHARE: Final = 8
+SHARE: Final = 8
 """Gathering less than an eighth of the rows is cheaper than the product with all of them."""
 
 
@@ -103,6 +103,17 @@ class SlabSnapshot:
             return scanned
         return queries @ self._vectors.T
 
+    def scores_of(self, rows: I64, query: F32) -> F32:
+        """Cosines within `epsilon(dim)`: `rows` (m,), `query` (dim,) -> (m,). Copies the rows.
+
+        Raises:
+            DimensionMismatch: the query is not (dim,).
+            InvalidInput: the query is not a unit vector.
+        """
+        self._check(query[None, :])
+        scanned: F32 = self._vectors[rows] @ query
+        return scanned
+
     def exact(self, rows: I64, query: F32) -> F64:
         """Cosines in float64, in [-1, 1]: `rows` (m,), `query` (dim,) -> (m,).
 
@@ -120,6 +131,7 @@ class SlabSnapshot:
         """(lower, upper) bounds (rows,) of every cosine with the query, for a quarter of a scan.
 
         None where the full product is the better way: few rows, few dimensions, no structure.
+        Whoever used them tells `note` what they spared.
 
         Raises:
             DimensionMismatch: the query is not (dim,).
@@ -128,6 +140,10 @@ class SlabSnapshot:
         self._check(query[None, :])
         [found] = self._bounds(query[None, :])
         return None if found is None else (found.lower(), found.upper())
+
+    def note(self, *, useful: bool) -> None:
+        """Learn whether bounds spared a full product, so that they are not made in vain."""
+        self._index.note(useful=useful)
 
     def candidates(
         self,
@@ -209,13 +225,13 @@ class SlabSnapshot:
             return np.zeros(0, dtype=np.int64)
         if want.mask is not None:
             admitted: I64 = np.flatnonzero(want.mask)
-            if admitted.shape[0] * _SHARE <= self.rows:
+            if admitted.shape[0] * SHARE <= self.rows:
                 return self._settle(admitted, query, want)
         if bounds is None:
             return None
         most = want.scores(bounds.upper(), rows=None, possible=True)
         seeds = reaching(most, max(_SEEDS, 2 * want.k))
-        if seeds.shape[0] * _SHARE > self.rows:
+        if seeds.shape[0] * SHARE > self.rows:
             self._index.note(useful=False)
             return None
         sure = want.scores(
@@ -224,7 +240,7 @@ class SlabSnapshot:
             possible=False,
         )
         rows: I64 = np.flatnonzero(most >= np.float32(want.bar(kth_largest(sure, want.k))))
-        useful = rows.shape[0] * _SHARE <= self.rows
+        useful = rows.shape[0] * SHARE <= self.rows
         self._index.note(useful=useful)
         return self._settle(rows, query, want) if useful else None
 

@@ -62,9 +62,9 @@ def contenders(most: F32 | F64, k: int, *, width: float) -> I64:
     others do while fewer than k bounds are above `width`. Bounds must not be NaN, `k` is at
     least 1. Cost: two passes, and the rest on what the first leaves.
     """
-    rows: I64 = np.flatnonzero(most >= _below(bar(below_kth(most, k), width=width), most))
+    rows: I64 = np.flatnonzero(most >= rounded_down(bar(below_kth(most, k), width=width), most))
     left = most[rows]
-    return rows[left >= _below(bar(kth_largest(left, k), width=width), most)]
+    return rows[left >= rounded_down(bar(kth_largest(left, k), width=width), most)]
 
 
 def leading(keys: Sequence[F64], k: int) -> I64:
@@ -92,7 +92,7 @@ def bar(kth: float, *, width: float) -> float:
     return max(0.0, kth - width - TIE * 1.001)
 
 
-def _below(value: float, like: F32 | F64) -> float:
-    """`value`, not negative, rounded towards 0 to the type of `like`."""
+def rounded_down(value: float, like: F32 | F64) -> float:
+    """`value` rounded down to the type of `like`, and a step more, but not across 0."""
     kind = like.dtype.type
-    return float(np.nextafter(kind(value), kind(0.0)))
+    return float(np.nextafter(kind(value), kind(min(0.0, 2.0 * value))))
