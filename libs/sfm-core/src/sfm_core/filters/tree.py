@@ -37,9 +37,6 @@ class Op(StrEnum):
     CONTAINS = "$contains"
 
 
-type Scalar = bool | int | float | str | None
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Term:
     """One comparison. Equal terms have operands of equal types too: `1` is not `True` here."""
