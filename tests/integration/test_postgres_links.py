@@ -17,8 +17,8 @@ from sfm_core.errors import NotFound
 from sfm_core.factory import MemoryMode, create_memory_system
 from sfm_core.model import Delete, NeighborQuery
 from sfm_core.system import MemorySystem
-from sfm_core.testing.contracts_links import a_link, every
 from sfm_core.testing.fakes import EPOCH
+from sfm_core.testing.links import a_link, every
 from sfm_core.testing.writes import an_upsert, at
 
 pytestmark = pytest.mark.integration
