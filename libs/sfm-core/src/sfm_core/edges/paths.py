@@ -79,18 +79,11 @@ class _Linked(nx.DiGraph):  # type: ignore[misc]  # networkx has no types
         self._pred = _Around(edges, usable, kind, until, outward=False)
 
 
-@final
-class _Nodes(Mapping[int, dict[str, object]]):
-    """Which nodes there are."""
+class _Usable[V](Mapping[int, V]):
+    """Something of each node that may be on a path."""
 
     def __init__(self, usable: Mask) -> None:
         self._usable = usable
-
-    @override
-    def __getitem__(self, node: int) -> dict[str, object]:
-        if not self._usable[node]:
-            raise KeyError(node)
-        return {}
 
     @override
     def __iter__(self) -> Iterator[int]:
@@ -102,14 +95,25 @@ class _Nodes(Mapping[int, dict[str, object]]):
 
 
 @final
-class _Around(Mapping[int, Mapping[int, Mapping[str, float]]]):
+class _Nodes(_Usable[dict[str, object]]):
+    """Which nodes there are."""
+
+    @override
+    def __getitem__(self, node: int) -> dict[str, object]:
+        if not self._usable[node]:
+            raise KeyError(node)
+        return {}
+
+
+@final
+class _Around(_Usable[Mapping[int, Mapping[str, float]]]):
     """The nodes that links lead to from a node (or to it, when not `outward`), by id."""
 
     def __init__(
         self, edges: EdgeSnapshot, usable: Mask, kind: int | None, until: float, *, outward: bool
     ) -> None:
+        super().__init__(usable)
         self._edges = edges
-        self._usable = usable
         self._kind = kind
         self._until = until
         self._walk = edges.walk()
@@ -133,11 +137,3 @@ class _Around(Mapping[int, Mapping[int, Mapping[str, float]]]):
                 lengths[other] = min(length, lengths.get(other, length))
         ids = self._edges.ids
         return {other: {"length": lengths[other]} for other in sorted(lengths, key=ids.__getitem__)}
-
-    @override
-    def __iter__(self) -> Iterator[int]:
-        return iter(np.flatnonzero(self._usable).tolist())
-
-    @override
-    def __len__(self) -> int:
-        return int(np.count_nonzero(self._usable))
