@@ -1,5 +1,7 @@
 """Bad input over the product's own judges, in process."""
 
+import json
+
 import pytest
 
 from tests.unit.sfm_cli.soma_runner import run_soma
@@ -78,3 +80,10 @@ def test_in_process_a_memory_is_stored_by_the_rules_of_rest() -> None:
     done = run_soma("store", "-0,2.50", "tea", "--json")
     assert done.exit_code == 0
     assert '"coordinate":[0,2.5]' in done.stdout
+
+
+@pytest.mark.parametrize("command", [["settings"], ["migrate"], ["model", "list"], ["stats"]])
+def test_whatever_command_fails_tells_it_as_a_document_when_asked(command: list[str]) -> None:
+    done = run_soma(*command, "--json", env={"SFM_EMBEDER": "hash"})
+    assert done.exit_code == 8
+    assert json.loads(done.stderr)["type"] == "urn:sfm:error:misconfigured"

@@ -5,6 +5,7 @@ raised in this process, or as the problem document of a server.
 """
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from enum import IntEnum
 from types import MappingProxyType
 from typing import Any, Final, Self
@@ -113,3 +114,17 @@ class Failure(Exception):
             request_id = self.document.get("request_id")
             shown = self.code is ExitCode.FAILED and request_id
             yield f"{detail} (request id {request_id})" if shown else detail
+
+
+@contextmanager
+def told(*, as_json: bool) -> Iterator[None]:
+    """Whatever fails in the block comes out as a `Failure`, to be told as the caller wants it."""
+    try:
+        yield
+    except SfmError as error:
+        failure = Failure.of(error)
+        failure.as_json = as_json
+        raise failure from error
+    except Failure as failure:
+        failure.as_json = as_json
+        raise

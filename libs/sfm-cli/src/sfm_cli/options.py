@@ -10,12 +10,12 @@ import click
 from rich.console import RenderableType
 
 from sfm_cli.client import Client, Condition, Document
-from sfm_cli.failures import Failure
+from sfm_cli.failures import told
 from sfm_cli.output import say, say_json
 from sfm_cli.session import Session, run
 from sfm_cli.target import Target, target_of
 from sfm_core.coordinates import Coordinate
-from sfm_core.errors import InvalidInput, SfmError
+from sfm_core.errors import InvalidInput
 
 _NEGATIVE: Final = re.compile(r"-[0-9][-0-9.,eE+]*")
 _KEY: Final = re.compile(r"[!-~]{1,255}")
@@ -69,15 +69,8 @@ def talks(command: Callable[..., None]) -> Callable[..., None]:
         if session is None:
             raise click.UsageError("run it as `soma`")
         talk = Talk(session=session, namespace=namespace, url=url, token=token, as_json=as_json)
-        try:
+        with told(as_json=as_json):
             command(talk, **rest)
-        except SfmError as error:
-            failure = Failure.of(error)
-            failure.as_json = as_json
-            raise failure from error
-        except Failure as failure:
-            failure.as_json = as_json
-            raise
 
     for option in (
         click.option("--json", "as_json", is_flag=True, help="Print the REST document."),

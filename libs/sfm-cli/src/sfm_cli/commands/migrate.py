@@ -4,11 +4,10 @@ from contextlib import ExitStack
 
 import click
 
-from sfm_cli.failures import Failure
+from sfm_cli.failures import told
 from sfm_cli.output import say, say_json
 from sfm_cli.session import Session, held, run
 from sfm_cli.wiring import migrate_embedded, migrate_given
-from sfm_core.errors import SfmError
 from sfm_core.runtime.settings import load
 from sfm_standalone.settings import StandaloneSettings
 
@@ -23,13 +22,8 @@ def command(session: Session, *, as_json: bool) -> None:
     server of this version has migrated it already). Never goes back; safe to run again, and
     from several machines at once.
     """
-    try:
+    with told(as_json=as_json):
         applied = run(lambda: _migrate(load(StandaloneSettings, session.env)))
-    except SfmError as error:
-        raise Failure.of(error) from error
-    except Failure as failure:
-        failure.as_json = as_json
-        raise
     if as_json:
         say_json({"applied": applied})
     else:

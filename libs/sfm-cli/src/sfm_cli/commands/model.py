@@ -5,11 +5,10 @@ from typing import Any
 
 import click
 
-from sfm_cli.failures import ExitCode, Failure
+from sfm_cli.failures import ExitCode, told
 from sfm_cli.output import plain, say, say_json, table
 from sfm_cli.session import Session, run
 from sfm_cli.wiring import check_model, list_models
-from sfm_core.errors import SfmError
 from sfm_core.runtime.settings import load
 from sfm_standalone.settings import StandaloneSettings
 
@@ -71,12 +70,5 @@ def check(session: Session, *, folder: Path | None, as_json: bool) -> None:
 
 
 def _asked(session: Session, as_json: bool, ask: Any) -> Any:  # noqa: ANN401
-    try:
+    with told(as_json=as_json):
         return ask(load(StandaloneSettings, session.env))
-    except SfmError as error:
-        failure = Failure.of(error)
-        failure.as_json = as_json
-        raise failure from error
-    except Failure as failure:
-        failure.as_json = as_json
-        raise

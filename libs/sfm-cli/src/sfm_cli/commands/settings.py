@@ -2,11 +2,10 @@
 
 import click
 
-from sfm_cli.failures import Failure
+from sfm_cli.failures import told
 from sfm_cli.output import plain, say, say_json, table
 from sfm_cli.session import Session
 from sfm_cli.settings import EverySetting
-from sfm_core.errors import SfmError
 from sfm_core.runtime.settings import describe, load
 
 
@@ -19,12 +18,8 @@ def command(session: Session, *, as_json: bool) -> None:
     They are environment variables; docs in the last column. A wrong one is named, with exit
     code 8.
     """
-    try:
+    with told(as_json=as_json):
         rows = describe(load(EverySetting, session.env), session.env)
-    except SfmError as error:
-        failure = Failure.of(error)
-        failure.as_json = as_json
-        raise failure from error
     if as_json:
         say_json(
             {
