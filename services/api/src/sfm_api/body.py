@@ -39,5 +39,7 @@ async def received[T](
 
 def _parsed[T](raw: bytes, bounds: jsontext.Limits, decode: Callable[[Json], T]) -> Received[T]:
     value = jsontext.loads(raw, limits=bounds)
-    digest = blake2b(jsontext.canonical(value), digest_size=32).digest()
-    return Received(decode(value), digest)
+    digest = blake2b(digest_size=32)
+    for piece in jsontext.canonical_pieces(value):
+        digest.update(piece)
+    return Received(decode(value), digest.digest())

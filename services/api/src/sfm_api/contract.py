@@ -29,10 +29,17 @@ def _read(name: str, method: str, path: str, handler: Handler, body: Body = Body
 
 
 def _write(
-    name: str, method: str, path: str, handler: Handler, body: Body = Body.NONE
+    name: str,
+    method: str,
+    path: str,
+    handler: Handler,
+    body: Body = Body.NONE,
+    *,
+    slow: bool = False,
 ) -> Operation:
+    needs = Access.WRITE
     return Operation(
-        id=name, method=method, path=path, handler=handler, needs=Access.WRITE, body=body
+        id=name, method=method, path=path, handler=handler, needs=needs, body=body, slow=slow
     )
 
 
@@ -65,7 +72,14 @@ OPERATIONS: Final = (
     _write("rememberMemory", "POST", f"{_NS}/memories", memories.remember, Body.ONE),
     _read("listMemories", "GET", f"{_NS}/memories", memories.list_page),
     _write("storeMemories", "POST", f"{_NS}/memories:batch", memories.store_many, Body.BATCH),
-    _write("deleteMemories", "POST", f"{_NS}/memories:delete", lifecycle.delete_many, Body.BATCH),
+    _write(
+        "deleteMemories",
+        "POST",
+        f"{_NS}/memories:delete",
+        lifecycle.delete_many,
+        Body.ONE,
+        slow=True,
+    ),
     _write("putLink", "PUT", f"{_NS}/links", links.link, Body.ONE),
     _write("deleteLink", "DELETE", f"{_NS}/links", links.unlink),
     _read("findPath", "GET", f"{_NS}/path", links.path),

@@ -3,16 +3,17 @@
 import re
 from hashlib import blake2b
 from typing import Any, Final
+from urllib.parse import unquote_to_bytes
 
 from starlette.requests import Request
 
+from sfm_core import decode
 from sfm_core.coordinates import Coordinate
 from sfm_core.errors import Fault, InvalidInput
 from sfm_core.jsontext import INT64_MAX, pointer
 from sfm_core.model import Precondition, Receipt
 
 _POSITION: Final = re.compile(r"[0-9]{1,19}")
-_KEY: Final = re.compile(r"[!-~]{1,255}")
 _ETAG: Final = re.compile(r'"([1-9][0-9]{0,17})"')
 
 
@@ -35,9 +36,9 @@ def query(request: Request[Any], *allowed: str) -> dict[str, str]:
     """The query parameters, each given once at most.
 
     Raises:
-        InvalidInput: one is not among `allowed`, or is given twice.
+        InvalidInput: one is not among `allowed`, is given twice, or is not UTF-8.
     """
-    faults: list[Fault] = []
+    faults = _not_utf_8(request.scope["query_string"])
     found: dict[str, str] = {}
     for name, value in request.query_params.multi_items():
         if name not in allowed:
@@ -48,6 +49,18 @@ def query(request: Request[Any], *allowed: str) -> dict[str, str]:
     if faults:
         raise InvalidInput(f"query parameter {faults[0].path}: {faults[0].message}", faults=faults)
     return found
+
+
+def _not_utf_8(raw: bytes) -> list[Fault]:
+    """The parameters whose bytes are none; reading would put U+FFFD in their place."""
+    faults = []
+    for pair in raw.split(b"&") if b"%" in raw or not raw.isascii() else ():
+        try:
+            unquote_to_bytes(pair).decode("utf-8")
+        except UnicodeDecodeError:
+            name = unquote_to_bytes(pair.partition(b"=")[0]).decode("utf-8", "replace")
+            faults.append(Fault(pointer("", name), "is not UTF-8"))
+    return faults
 
 
 def durable(request: Request[Any]) -> bool:
@@ -112,10 +125,7 @@ def receipt(request: Request[Any], digest: bytes = b"") -> Receipt | None:
     key = _one(request, "Idempotency-Key")
     if key is None:
         return None
-    if not _KEY.fullmatch(key):
-        raise InvalidInput(
-            "Idempotency-Key is 1 to 255 visible ASCII characters", path="/Idempotency-Key"
-        )
+    decode.idempotency_key(key)
     place = coordinate(request).text if "coord" in request.path_params else ""
     said = "\n".join((request.method, request.scope["route"].path, namespace(request), place))
     print_ = blake2b(said.encode(), digest_size=32, key=digest)

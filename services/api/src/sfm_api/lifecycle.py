@@ -48,7 +48,7 @@ async def restore(request: Request[State]) -> Response:
 
 async def delete_many(request: Request[State]) -> Response:
     headers.query(request)
-    body = await received(request, decode.selection, batch=True)
+    body = await received(request, decode.selection)
     done = await request.state["services"].runtime.lifecycle.delete_many(
         headers.namespace(request), body.value, receipt=headers.receipt(request, body.digest)
     )

@@ -1,5 +1,7 @@
 """Handlers of `/v1/{ns}/memories`: decode, call, encode."""
 
+from functools import partial
+
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -9,6 +11,7 @@ from sfm_api.state import State
 from sfm_core import decode, encode
 from sfm_core.decode.limits import MAX_SHOWN_LINKS
 from sfm_core.model import Stored
+from sfm_core.offload import taken_apart
 
 
 async def store(request: Request[State]) -> Response:
@@ -40,10 +43,13 @@ async def remember(request: Request[State]) -> Response:
 
 async def store_many(request: Request[State]) -> Response:
     headers.durable(request)
-    body = await received(request, decode.batch, batch=True)
-    stored = await request.state["services"].runtime.remember.store_many(
+    services = request.state["services"]
+    judged = partial(decode.batch, item_bytes=services.json.size_bytes)
+    body = await received(request, judged, batch=True)
+    stored = await services.runtime.remember.store_many(
         headers.namespace(request), body.value, receipt=headers.receipt(request, body.digest)
     )
+    await taken_apart(body.value)
     said = replies.written(stored.position, replayed=stored.replayed)
     request_id = request.state["request_id"]
     return await replies.large(lambda: encode.batch_stored(stored, request_id=request_id), said)

@@ -4,6 +4,7 @@ Every door (REST, gRPC, CLI, Python, Kafka) calls these, so each gives the same 
 faults of a request come in one `InvalidInput`, each with its path. Nothing here does I/O.
 """
 
+from sfm_core.decode.conditions import asked_version, idempotency_key
 from sfm_core.decode.events import EventQuery, event_query, projection
 from sfm_core.decode.finds import keyword_query, range_query
 from sfm_core.decode.instants import instant
@@ -23,11 +24,13 @@ from sfm_core.decode.upkeep import upkeep_run
 
 __all__ = [
     "EventQuery",
+    "asked_version",
     "batch",
     "coordinate_list",
     "event_query",
     "export_query",
     "history_query",
+    "idempotency_key",
     "import_mode",
     "instant",
     "keyword_query",

@@ -13,7 +13,7 @@ from sfm_core.decode.limits import (
     MAX_TEXT_BYTES,
 )
 from sfm_core.errors import Fault, InvalidInput
-from sfm_core.jsontext import ONE, Limits
+from sfm_core.jsontext import ONE, Limits, dumps
 from sfm_core.model import (
     DEFAULT_IMPORTANCE,
     Json,
@@ -49,8 +49,11 @@ def memory_with_coordinate(
     )
 
 
-def batch(raw: object) -> list[StoreItem]:
+def batch(raw: object, *, item_bytes: int = ONE.size_bytes) -> list[StoreItem]:
     """The items of a batch, in order; an item with faults carries them and fails no other.
+
+    An item may be as large as a memory that comes alone, `item_bytes` of compact JSON: so an
+    import takes what an export wrote of it.
 
     Raises:
         InvalidInput: what is around the items is wrong (no list, none, too many, other fields).
@@ -63,7 +66,7 @@ def batch(raw: object) -> list[StoreItem]:
         around.done()
     if faults.found:
         raise faults.error()
-    return [_item(item, f"/items/{i}") for i, item in enumerate(items)]
+    return [_item(item, f"/items/{i}", item_bytes) for i, item in enumerate(items)]
 
 
 def coordinate_list(raw: object, path: str = "/coordinate") -> Coordinate:
@@ -90,11 +93,13 @@ def _items(around: Fields) -> Sequence[object]:
     return items
 
 
-def _item(raw: object, path: str) -> StoreItem:
+def _item(raw: object, path: str, item_bytes: int) -> StoreItem:
     try:
         coordinate, draft = memory_with_coordinate(raw, path)
     except InvalidInput as error:
         return StoreItem(faults=error.faults)
+    if len(dumps(raw)) > item_bytes:
+        return StoreItem(faults=(Fault(path, f"has more than {item_bytes} bytes of JSON"),))
     return StoreItem(coordinate=coordinate, draft=draft)
 
 

@@ -3,13 +3,14 @@
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from hashlib import blake2b
 
 import anyio.to_thread
 
 from sfm_core import decode, jsontext
 from sfm_core.coordinates import Coordinate
 from sfm_core.errors import InvalidInput
-from sfm_core.model import Receipt
+from sfm_core.model import Precondition, Receipt
 
 type At = Sequence[float] | str | Coordinate
 """A coordinate: numbers, `"1,2.5,-3"`, or one already made."""
@@ -50,7 +51,27 @@ def _written(value: object) -> object:
 
 
 def receipt_of(key: str | None, call: str, at: object, raw: object) -> Receipt | None:
+    """Judges the key as REST does.
+
+    Raises:
+        InvalidInput: it is none.
+    """
     if key is None:
         return None
     where = at.text if isinstance(at, Coordinate) else at
-    return Receipt(key=key, fingerprint=jsontext.canonical([call, where, raw]))
+    said = {"call": call, "at": where, "raw": raw}
+    print_ = blake2b(digest_size=32)
+    for piece in jsontext.canonical_pieces(said):
+        print_.update(piece)
+    return Receipt(key=decode.idempotency_key(key), fingerprint=print_.digest())
+
+
+def condition_of(precondition: Precondition | None) -> Precondition | None:
+    """The precondition, when it is one that REST's headers can say.
+
+    Raises:
+        InvalidInput: its version is none.
+    """
+    if precondition is not None and precondition.version is not None:
+        decode.asked_version(precondition.version)
+    return precondition

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from sfm_core import decode
-from sfm_core.facade.inputs import At, coordinate_of, judged, receipt_of
+from sfm_core.facade.inputs import At, condition_of, coordinate_of, judged, receipt_of
 from sfm_core.facade.opened import Opened
 from sfm_core.model import DeletedMany, History, Precondition, Stored
 
@@ -34,7 +34,7 @@ class Lifecycles(Opened):
             self.namespace,
             at,
             decode.memory_patch(raw),
-            precondition=precondition,
+            precondition=condition_of(precondition),
             receipt=receipt_of(idempotency_key, "patch", at.text, raw),
         )
 
@@ -72,7 +72,7 @@ class Lifecycles(Opened):
             self.namespace,
             at,
             decode.restored_version(raw),
-            precondition=precondition,
+            precondition=condition_of(precondition),
             receipt=receipt_of(idempotency_key, "restore", at.text, raw),
         )
 

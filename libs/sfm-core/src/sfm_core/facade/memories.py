@@ -2,8 +2,17 @@
 
 from collections.abc import AsyncIterator, Iterable, Mapping
 
+import anyio.to_thread
+
 from sfm_core import decode
-from sfm_core.facade.inputs import At, coordinate_of, judged_on_thread, raw_memory, receipt_of
+from sfm_core.facade.inputs import (
+    At,
+    condition_of,
+    coordinate_of,
+    judged_on_thread,
+    raw_memory,
+    receipt_of,
+)
 from sfm_core.facade.opened import Opened
 from sfm_core.model import BatchStored, Json, ListQuery, Memory, Page, Precondition, Stored, Written
 
@@ -33,7 +42,7 @@ class Memories(Opened):
             self.namespace,
             at,
             decode.memory_draft(raw),
-            precondition=precondition,
+            precondition=condition_of(precondition),
             receipt=receipt_of(idempotency_key, "store", at.text, raw),
         )
 
@@ -65,7 +74,9 @@ class Memories(Opened):
         return await self.runtime.remember.store_many(
             self.namespace,
             decode.batch(raw),
-            receipt=receipt_of(idempotency_key, "store_many", None, raw),
+            receipt=await anyio.to_thread.run_sync(
+                receipt_of, idempotency_key, "store_many", None, raw
+            ),
         )
 
     async def delete(
@@ -84,7 +95,7 @@ class Memories(Opened):
         return await self.runtime.remember.delete(
             self.namespace,
             at,
-            precondition=precondition,
+            precondition=condition_of(precondition),
             receipt=receipt_of(idempotency_key, "delete", at.text, None),
         )
 
@@ -107,7 +118,7 @@ class Memories(Opened):
 
     async def all(self, *, page_size: int = 500) -> AsyncIterator[Memory]:
         """Every live memory, oldest first."""
-        query = ListQuery(limit=page_size)
+        query = decode.list_query({"limit": str(page_size)})
         while True:
             page = await self.runtime.remember.list(self.namespace, query)
             for memory in page.memories:

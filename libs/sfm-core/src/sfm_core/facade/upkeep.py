@@ -1,5 +1,7 @@
 """The facade's call for what time does."""
 
+from sfm_core import decode
+from sfm_core.facade.inputs import judged
 from sfm_core.facade.opened import Opened
 from sfm_core.model import UpkeepReport
 
@@ -17,4 +19,5 @@ class Upkeeps(Opened):
             Conflict: another run is going on in this namespace.
             Unavailable: a store does not answer.
         """
-        return await self.runtime.upkeep.run(self.namespace, dry_run=dry_run)
+        asked = decode.upkeep_run(judged({"dry_run": dry_run}))
+        return await self.runtime.upkeep.run(self.namespace, dry_run=asked)

@@ -1,7 +1,8 @@
 """JSON from people we do not know: bounded before it is built, exact in what it refuses.
 
 Everything here is linear in the size of the input, but a large body still takes tens of
-milliseconds: above `THREAD_BYTES` call `loads` on a worker thread, not on the event loop.
+milliseconds: above `THREAD_BYTES` call `loads` on a worker thread, not on the event loop. Large
+bodies are read in pieces, as parsers keep the interpreter from all threads while they work.
 """
 
 from sfm_core.jsontext.reading import THREAD_BYTES, loads
@@ -15,7 +16,7 @@ from sfm_core.jsontext.values import (
     faults_in,
     pointer,
 )
-from sfm_core.jsontext.writing import canonical, dumps
+from sfm_core.jsontext.writing import canonical, canonical_pieces, dumps
 
 __all__ = [
     "BATCH",
@@ -26,6 +27,7 @@ __all__ = [
     "THREAD_BYTES",
     "Limits",
     "canonical",
+    "canonical_pieces",
     "dumps",
     "faults_in",
     "loads",

@@ -1,5 +1,6 @@
 """From JSON text to values: a bounded first look, a fast parser, a slow one that explains."""
 
+import codecs
 import json
 import math
 from collections.abc import Sequence
@@ -9,6 +10,8 @@ import numpy as np
 import orjson
 
 from sfm_core.errors import Fault, InvalidInput, MalformedJson, TooLarge
+from sfm_core.jsontext.divided import NotDivided, read_divided
+from sfm_core.jsontext.shape import BLOCK_BYTES, Shape, shape_of
 from sfm_core.jsontext.values import (
     CONTAINERS,
     INT64_MAX,
@@ -25,6 +28,8 @@ from sfm_core.jsontext.values import (
 from sfm_core.model import Json
 
 THREAD_BYTES: Final = 64 * 1024
+DIVIDE_BYTES: Final = 1024 * 1024
+"""Texts beyond are read in pieces: parsers keep the interpreter to themselves while they work."""
 
 _BOM: Final = b"\xef\xbb\xbf"
 _ZEROS: Final = bytes.maketrans(b"123456789", b"000000000")
@@ -50,15 +55,51 @@ def loads(raw: bytes | bytearray | memoryview | str, *, limits: Limits = ONE) ->
     """
     raw = raw.encode("utf-8", "surrogatepass") if isinstance(raw, str) else bytes(raw)
     _check_text(raw, limits)
-    keys = _check_shape(raw, limits)
+    shape = shape_of(raw, elements=limits.elements) if len(raw) > DIVIDE_BYTES else None
+    if shape is None:
+        keys = _check_shape(raw, limits)
+    else:
+        keys = _check_counts(shape.keys, shape.elements, limits)
+        if shape.depth > limits.depth:
+            raise _too_deep(limits)
     try:
-        value = orjson.loads(raw)
+        value, built = _read(raw, shape)
     except orjson.JSONDecodeError as error:
-        return _diagnosed(raw, error)
-    if _is_suspicious(raw) or _count_keys(value) != keys:
-        return _diagnosed(raw, None)
-    found: Json = value
+        return _diagnosed(raw, shape, error)
+    if built != keys:
+        return _diagnosed(raw, shape, None)
+    found: Json = value  # type: ignore[assignment]  # orjson builds nothing else
     return found
+
+
+def _read(raw: bytes, shape: Shape | None) -> tuple[object, int]:
+    """What the fast parser gives, and how many keys; -1: look again."""
+    if shape is not None:
+        try:
+            return _read_divided(raw, shape)
+        except NotDivided:
+            pass
+    value = orjson.loads(raw)
+    return value, -1 if _is_suspicious(raw) else _count_keys(value)
+
+
+def _read_divided(raw: bytes, shape: Shape) -> tuple[object, int]:
+    keys = 0
+
+    def read(piece: bytes) -> object:
+        nonlocal keys
+        value = orjson.loads(piece)
+        if _is_suspicious(piece):
+            keys = -1
+        elif keys >= 0:
+            keys += _count_keys(value)
+        return value
+
+    root, name, items = read_divided(raw, shape, read)
+    if type(root) is not dict or root.get(name) != []:
+        raise NotDivided
+    root[name] = items
+    return root, keys
 
 
 def _check_text(raw: bytes, limits: Limits) -> None:
@@ -69,10 +110,21 @@ def _check_text(raw: bytes, limits: Limits) -> None:
     if raw.startswith(_BOM):
         raise MalformedJson("the body starts with a byte order mark")
     if not raw.isascii():
+        _check_utf_8(raw)
+
+
+def _check_utf_8(raw: bytes) -> None:
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    start = 0
+    while start < len(raw):
+        kept = len(decoder.getstate()[0])
+        end = start + BLOCK_BYTES
         try:
-            raw.decode("utf-8")
+            decoder.decode(raw[start:end], final=end >= len(raw))
         except UnicodeDecodeError as error:
-            raise MalformedJson(f"the body is not UTF-8 (byte {error.start})") from None
+            at = start - kept + error.start
+            raise MalformedJson(f"the body is not UTF-8 (byte {at})") from None
+        start = end
 
 
 def _outside(raw: bytes) -> bytes:
@@ -88,15 +140,24 @@ def _outside(raw: bytes) -> bytes:
 def _check_shape(raw: bytes, limits: Limits) -> int:
     """The number of keys; raises when a bound is passed."""
     outside = _outside(raw)
-    keys = outside.count(b":")
     brackets = outside.translate(_SHAPE, _NOT_BRACKETS)
+    opened = brackets.count(b"[")
+    keys = _check_counts(outside.count(b":"), outside.count(b",") + opened + 1, limits)
+    if opened > limits.depth and _depth(brackets) > limits.depth:
+        raise _too_deep(limits)
+    return keys
+
+
+def _check_counts(keys: int, elements: int, limits: Limits) -> int:
     if keys > limits.keys:
         raise InvalidInput(f"the document has more than {limits.keys} keys")
-    if outside.count(b",") + brackets.count(b"[") + 1 > limits.elements:
+    if elements > limits.elements:
         raise InvalidInput(f"the document has more than {limits.elements} values")
-    if brackets.count(b"[") > limits.depth and _depth(brackets) > limits.depth:
-        raise InvalidInput(f"the document is nested deeper than {limits.depth}")
     return keys
+
+
+def _too_deep(limits: Limits) -> InvalidInput:
+    return InvalidInput(f"the document is nested deeper than {limits.depth}")
 
 
 def _depth(brackets: bytes) -> int:
@@ -145,10 +206,10 @@ _SLOW: Final = json.JSONDecoder(
 )
 
 
-def _diagnosed(raw: bytes, error: orjson.JSONDecodeError | None) -> Json:
+def _diagnosed(raw: bytes, shape: Shape | None, error: orjson.JSONDecodeError | None) -> Json:
     """The value, or the faults in it; `error` is what the fast parser said, if it refused."""
     try:
-        loose = _SLOW.decode(raw.decode("utf-8"))
+        loose = _loose(raw, shape)
     except (json.JSONDecodeError, RecursionError) as slow:
         at = f" (line {slow.lineno}, column {slow.colno})" if isinstance(slow, ValueError) else ""
         raise MalformedJson(f"the body is not JSON{at}") from None
@@ -159,6 +220,29 @@ def _diagnosed(raw: bytes, error: orjson.JSONDecodeError | None) -> Json:
     if error is not None:
         raise MalformedJson("the body is not JSON") from None
     return _built(loose)
+
+
+def _loose(raw: bytes, shape: Shape | None) -> object:
+    """With duplicates and refused numbers.
+
+    Raises:
+        JSONDecodeError, RecursionError: it is no JSON.
+    """
+    if shape is not None:
+        try:
+            root, name, items = read_divided(raw, shape, _slow)
+        except (json.JSONDecodeError, NotDivided):
+            return _slow(raw)  # which tells the place of the fault in the whole
+        emptied = isinstance(root, Pairs) and [i for i, one in enumerate(root) if one == (name, [])]
+        if isinstance(root, Pairs) and emptied and len(emptied) == 1:
+            root[emptied[0]] = (root[emptied[0]][0], items)
+            return root
+    return _slow(raw)
+
+
+def _slow(raw: bytes) -> object:
+    value: object = _SLOW.decode(raw.decode("utf-8"))
+    return value
 
 
 def _invalid(faults: Sequence[Fault]) -> InvalidInput:

@@ -18,6 +18,8 @@ from sfm_core.recall.view import Snapshot
 
 MAX_WAVE: Final = 64
 """Queries per wave; the rest wait for the next."""
+MAX_WAITING: Final = 4096
+"""Queries that wait over all views; one more is refused. As many texts may wait to be embedded."""
 
 
 @dataclass(slots=True, eq=False)
@@ -44,10 +46,18 @@ class Scans:
         self._limiter = anyio.CapacityLimiter(threads)
         self._telemetry = telemetry
         self._waiting: dict[Entry, list[_Job]] = {}
+        self._inside = 0
 
     async def rank(self, entry: Entry, plans: Sequence[Plan]) -> tuple[Snapshot, Sequence[Ranked]]:
-        """Rank each plan over the view as it is now or later; the snapshot that was used."""
+        """Rank each plan over the view as it is now or later; the snapshot that was used.
+
+        Raises:
+            Unavailable: too many queries wait already, or the process is stopping.
+        """
+        if self._inside + len(plans) > MAX_WAITING:
+            raise Unavailable("too many recalls are waiting; try again", limit=MAX_WAITING)
         job = _Job(plans)
+        self._inside += len(plans)
         waiting = self._waiting.get(entry)
         if waiting is None:
             self._waiting[entry] = [job]
@@ -58,6 +68,7 @@ class Scans:
             await job.done.wait()
         finally:
             job.abandoned = True
+            self._inside -= len(plans)
         if isinstance(job.outcome, Exception):
             raise job.outcome
         if job.outcome is None:

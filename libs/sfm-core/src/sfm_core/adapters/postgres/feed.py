@@ -11,7 +11,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from sfm_core.adapters.postgres.link_rows import link_row_of
-from sfm_core.adapters.postgres.pool import Pool
+from sfm_core.adapters.postgres.pool import Pool, transaction
 from sfm_core.adapters.postgres.queries import load_queries
 from sfm_core.adapters.postgres.rows import plain_uuid, view_row_of
 from sfm_core.model import Changes, LinkRow, Sample, ViewRow
@@ -86,7 +86,7 @@ async def changes(
     names = list(namespaces)
     async with (
         pool.unscoped() as connection,
-        connection.transaction(isolation="repeatable_read", readonly=True),
+        transaction(connection, isolation="repeatable_read", readonly=True),
     ):
         await connection.execute(_SQL["open_changes"])
         head = await connection.fetchval(_SQL["head"])

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from sfm_core.adapters.keyset import decode_place, encode_place
 from sfm_core.adapters.postgres.filter_terms import filter_terms
-from sfm_core.adapters.postgres.pool import Pool
+from sfm_core.adapters.postgres.pool import Pool, transaction
 from sfm_core.adapters.postgres.queries import load_queries
 from sfm_core.adapters.postgres.rows import memories_of
 from sfm_core.model import KeywordQuery, Match, Matched, Page, RangeQuery
@@ -49,7 +49,7 @@ class PostgresFinder:
     async def with_term(
         self, namespace: str, query: KeywordQuery, *, now: datetime
     ) -> Sequence[Matched]:
-        async with self._pool.unscoped() as connection, connection.transaction(readonly=True):
+        async with self._pool.unscoped() as connection, transaction(connection, readonly=True):
             await connection.fetchrow(
                 _SQL["ask"], namespace, pattern(query.term), query.term, str(FUZZY_THRESHOLD)
             )

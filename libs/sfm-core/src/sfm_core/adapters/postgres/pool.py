@@ -18,6 +18,7 @@ EVERY_NAMESPACE: Final = "*"
 _READS = load_queries("reads")
 _ATTEMPTS: Final = 6
 _CLOSE_S: Final = 2.0
+_ROLLBACK_S: Final = 2.0
 _SETTINGS: Final = {
     "application_name": "sfm",
     "timezone": "UTC",
@@ -84,6 +85,29 @@ def _meaning(error: asyncpg.PostgresError) -> SfmError:
     return kind(detail, sqlstate=state)
 
 
+@asynccontextmanager
+async def transaction(
+    connection: "asyncpg.pool.PoolConnectionProxy[Any]",
+    *,
+    isolation: str | None = None,
+    readonly: bool = False,
+) -> AsyncGenerator[None]:
+    """A transaction that is rolled back before the connection goes back, whoever cancels the block.
+
+    A cancelled scope cancels each wait in it, that for the driver's own `ROLLBACK` too. The
+    connection would come back inside a transaction, and the driver say so as an error.
+    """
+    inner = connection.transaction(isolation=isolation, readonly=readonly)
+    await inner.__aenter__()
+    try:
+        yield
+    except BaseException as error:
+        with anyio.move_on_after(_ROLLBACK_S, shield=True):
+            await inner.__aexit__(type(error), error, error.__traceback__)
+        raise
+    await inner.__aexit__(None, None, None)
+
+
 class Pool:
     """A bounded set of connections; opened by `open_pool`.
 
@@ -126,7 +150,7 @@ class Pool:
         """
         async with (
             self.unscoped() as connection,
-            connection.transaction(isolation="read_committed", readonly=True),
+            transaction(connection, isolation="read_committed", readonly=True),
         ):
             await connection.fetchrow(_READS["open_pages"], namespace)
             yield connection
@@ -147,7 +171,7 @@ class Pool:
                 with translated():
                     async with (
                         self._driver.acquire(timeout=self._acquire_timeout_s) as connection,
-                        connection.transaction(isolation="read_committed"),
+                        transaction(connection, isolation="read_committed"),
                     ):
                         return await body(connection)
             except Unavailable as error:

@@ -3,7 +3,7 @@
 from typing import Final
 
 from sfm_core.adapters.postgres.feed import view_rows_of
-from sfm_core.adapters.postgres.pool import Pool
+from sfm_core.adapters.postgres.pool import Pool, transaction
 from sfm_core.adapters.postgres.queries import load_queries
 from sfm_core.model.saved import CatchUp, Fingerprint
 
@@ -23,7 +23,7 @@ async def caught_up(
     """`LogIdentity.caught_up`: everything from one snapshot."""
     async with (
         pool.scoped(namespace) as connection,
-        connection.transaction(isolation="repeatable_read", readonly=True),
+        transaction(connection, isolation="repeatable_read", readonly=True),
     ):
         held = await connection.fetchrow(_SQL["fingerprint"], namespace)
         await connection.execute(_FEED["open_changes"])

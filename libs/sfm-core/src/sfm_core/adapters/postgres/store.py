@@ -16,7 +16,7 @@ from sfm_core.adapters.postgres.feed import (
     view_rows,
 )
 from sfm_core.adapters.postgres.filter_terms import filter_terms
-from sfm_core.adapters.postgres.pool import EVERY_NAMESPACE, Pool
+from sfm_core.adapters.postgres.pool import EVERY_NAMESPACE, Pool, transaction
 from sfm_core.adapters.postgres.queries import load_queries
 from sfm_core.adapters.postgres.rows import memories_of, plain_uuid
 from sfm_core.adapters.postgres.stamps import caught_up, identity
@@ -123,7 +123,7 @@ class PostgresStore:
     async def list(self, namespace: str, query: ListQuery, *, now: datetime) -> Page:
         after, behind = decode_cursor(query.cursor)
         kind = None if query.kind is None else query.kind.value
-        async with self._pool.unscoped() as connection, connection.transaction(readonly=True):
+        async with self._pool.unscoped() as connection, transaction(connection, readonly=True):
             await connection.fetchrow(_SQL["scope_planned"], namespace)
             rows = await connection.fetch(
                 _SQL["list"],

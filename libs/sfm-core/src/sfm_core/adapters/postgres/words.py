@@ -6,7 +6,7 @@ from typing import Final
 from uuid import UUID
 
 from sfm_core.adapters.postgres.filter_terms import filter_terms
-from sfm_core.adapters.postgres.pool import Pool
+from sfm_core.adapters.postgres.pool import Pool, transaction
 from sfm_core.adapters.postgres.queries import load_queries
 from sfm_core.adapters.postgres.rows import plain_uuid
 from sfm_core.model import RecallQuery
@@ -33,7 +33,7 @@ async def by_words(
         terms.operators,
         terms.operands,
     )
-    async with pool.unscoped() as connection, connection.transaction(readonly=True):
+    async with pool.unscoped() as connection, transaction(connection, readonly=True):
         asked = await connection.fetchrow(
             _SQL["ask_words"], namespace, query.query, str(FUZZY_THRESHOLD)
         )
