@@ -144,7 +144,9 @@ async def test_a_great_batch_and_a_page_of_it_leave_the_loop_free(fresh_database
 
 def a_great_body(number: int) -> bytes:
     """16 MiB as it is sent, less some bytes."""
-    payload = {f"field{j}": [f"value {k}" for k in range(10)] for j in range(134)}
+    payload: dict[str, object] = {
+        f"field{j}": [f"value {k}" for k in range(10)] for j in range(134)
+    }
     items = [
         {"coordinate": [number, i], "payload": {"n": [number, i], **payload}, "text": f"tea {i}"}
         for i in range(1000)
