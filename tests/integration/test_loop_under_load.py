@@ -148,7 +148,7 @@ def a_great_body(number: int) -> bytes:
         f"field{j}": [f"value {k}" for k in range(10)] for j in range(134)
     }
     items = [
-        {"coordinate": [number, i], "payload": {"n": [number, i], **payload}, "text": f"tea {i}"}
+        {"coordinate": [number, i], "payload": payload | {"n": [number, i]}, "text": f"tea {i}"}
         for i in range(1000)
     ]
     body = json.dumps({"items": items}).encode()

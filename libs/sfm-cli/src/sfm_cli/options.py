@@ -4,7 +4,7 @@ import functools
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Final, override
+from typing import Any, Final, override
 
 import click
 from rich.console import RenderableType
@@ -15,9 +15,10 @@ from sfm_cli.output import say, say_json
 from sfm_cli.session import Session, run
 from sfm_cli.target import Target, target_of
 from sfm_core.coordinates import Coordinate
-from sfm_core.errors import InvalidInput
+from sfm_core.errors import Fault, InvalidInput
 
 _NEGATIVE: Final = re.compile(r"-[0-9][-0-9.,eE+]*")
+_INTEGER: Final = re.compile(r"-?[0-9]{1,400}")
 _KEY: Final = re.compile(r"[!-~]{1,255}")
 _LARGEST_VERSION: Final = 10**18 - 1
 
@@ -96,9 +97,36 @@ def coordinate_argument(command: Callable[..., None]) -> Callable[..., None]:
     return click.argument("coordinate", metavar="COORD")(command)
 
 
-def coordinate_of(text: str) -> Coordinate:
-    """Raises `InvalidInput`, with the axis in its path, when the text names none."""
-    return Coordinate.parse(text)
+def coordinate_of(text: str, path: str = "/coordinate") -> Coordinate:
+    """Raises `InvalidInput`, with the axis under `path`, when the text names none."""
+    try:
+        return Coordinate.parse(text)
+    except InvalidInput as error:
+        faults = [
+            Fault(path + fault.path.removeprefix("/coordinate"), fault.message)
+            for fault in error.faults
+        ]
+        raise InvalidInput(faults[0].message, faults=faults) from None
+
+
+class JsonNumber(click.ParamType[int | float]):
+    """A number as JSON has it, so that the server judges what was written: 2**63 is no float."""
+
+    name = "float"
+
+    @override
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int | float:
+        if isinstance(value, int | float):
+            return value
+        try:
+            return int(value) if _INTEGER.fullmatch(value) else float(value)
+        except ValueError:
+            self.fail(f"{value!r} is not a valid float.", param, ctx)
+
+
+NUMBER: Final = JsonNumber()
 
 
 def key_option(command: Callable[..., None]) -> Callable[..., None]:
@@ -151,7 +179,7 @@ def memory_options(command: Callable[..., None]) -> Callable[..., None]:
             click.argument("payload", required=False),
             click.option("--text", metavar="WORDS", help="What is searched; alone: the payload."),
             click.option("--kind", type=click.Choice(["episodic", "semantic"])),
-            click.option("--importance", type=float, metavar="X", help="On any scale. [1]"),
+            click.option("--importance", type=NUMBER, metavar="X", help="On any scale. [1]"),
             click.option("--tag", "tags", multiple=True, metavar="TAG", help="May be repeated."),
             click.option("--session", metavar="NAME", help="The conversation or run it is of."),
             click.option("--source", metavar="NAME", help="Who said or saw it."),

@@ -28,8 +28,8 @@ from sfm_core.errors import (
 from sfm_core.runtime.wire import PROBLEM_TYPE
 from sfm_standalone.settings import is_loopback
 
-_TIMEOUT: Final = httpx.Timeout(60.0, connect=5.0)
-_BULK_TIMEOUT: Final = httpx.Timeout(150.0, connect=5.0)
+_TIMEOUT: Final = httpx.Timeout(150.0, connect=5.0)
+"""Longer than the server's own deadlines, of which the longest is 120 s: it is to say it."""
 _STREAM_TIMEOUT: Final = httpx.Timeout(300.0, connect=5.0, write=None)
 """The other side reads as fast as it can store; it says itself when nothing moves."""
 _JSON: Final = {"Content-Type": "application/json"}
@@ -136,7 +136,6 @@ class RestClient:
             "/memories:batch",
             content=b'{"items":[' + b",".join(memories) + b"]}",
             headers=_write_headers(None, key),
-            patience=_BULK_TIMEOUT,
         )
         replayed = answer.headers.get("Idempotent-Replay") == "true"
         return BulkReply(document=_document(answer), replayed=replayed)
@@ -175,7 +174,6 @@ class RestClient:
         content: bytes | None = None,
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
-        patience: httpx.Timeout = _TIMEOUT,
     ) -> httpx.Response:
         with self._reached():
             answer = await self._http.request(
@@ -184,7 +182,7 @@ class RestClient:
                 content=content,
                 params=params,
                 headers=headers,
-                timeout=patience,
+                timeout=_TIMEOUT,
             )
         if answer.is_success:
             return answer

@@ -6,6 +6,7 @@ import click
 
 from sfm_cli import tables
 from sfm_cli.options import (
+    NUMBER,
     CoordinateFirst,
     Talk,
     checked_key,
@@ -22,7 +23,7 @@ from sfm_cli.payload import patch_of
 @click.command("patch", cls=CoordinateFirst)
 @coordinate_argument
 @click.argument("payload", required=False)
-@click.option("--importance", type=float, metavar="X", help="On any scale.")
+@click.option("--importance", type=NUMBER, metavar="X", help="On any scale.")
 @click.option("--tag", "tags", multiple=True, metavar="TAG", help="In place of its tags; repeat.")
 @click.option("--no-tags", is_flag=True, help="Take its tags away.")
 @click.option("--expires-at", metavar="TIME", help="From when on it is hidden.")

@@ -14,7 +14,7 @@ from sfm_cli.options import CoordinateFirst, Talk, coordinate_of, talks
 @talks
 def command(talk: Talk, *, origin: str, target: str, **asked: str | int | None) -> None:
     """Find the strongest way from FROM to TO, along links in their direction."""
-    params = {"from": coordinate_of(origin).text, "to": coordinate_of(target).text}
+    params = {"from": coordinate_of(origin, "/from").text, "to": coordinate_of(target, "/to").text}
     params |= {name: str(value) for name, value in asked.items() if value is not None}
     found = talk.ask(lambda client: client.call("GET", "/path", params=params))
     talk.show(found, tables.path)

@@ -6,10 +6,8 @@ import click
 
 from sfm_cli import tables
 from sfm_cli.client import Document
-from sfm_cli.options import Talk, talks
+from sfm_cli.options import NUMBER, Talk, coordinate_of, talks
 from sfm_cli.payload import json_option, said
-from sfm_core.coordinates import Coordinate
-from sfm_core.errors import Fault, InvalidInput
 
 
 @click.command("recall")
@@ -21,8 +19,8 @@ from sfm_core.errors import Fault, InvalidInput
 @click.option("--since", metavar="TIME", help="Like 2026-05-01T12:00:00Z.")
 @click.option("--until", metavar="TIME")
 @click.option("--box", metavar="MIN:MAX", help="Only inside; like 0,0:10,10.")
-@click.option("--min-score", type=float, metavar="X", help="In [0, 1].")
-@click.option("--min-similarity", type=float, metavar="X", help="Of the raw cosine.")
+@click.option("--min-score", type=NUMBER, metavar="X", help="In [0, 1].")
+@click.option("--min-similarity", type=NUMBER, metavar="X", help="Of the raw cosine.")
 @click.option("--min-position", type=int, metavar="N", help="Wait until that write is seen.")
 @click.option("--weights", metavar="JSON", help='Like {"vector": 1, "keyword": 0.5}.')
 @click.option("--graph-hops", type=int, metavar="N", help="Follow links so far, at most 3. [0]")
@@ -62,7 +60,9 @@ def _body(given: dict[str, object]) -> Document:
             body[name] = json_option(body[name], f"/{name}")
     if "explain_for" in body:
         places = enumerate(body["explain_for"])
-        body["explain_for"] = [_corner(place, f"/explain_for/{i}") for i, place in places]
+        body["explain_for"] = [
+            coordinate_of(place, f"/explain_for/{i}").numbers() for i, place in places
+        ]
     if "box" in body:
         body["box"] = _box(body["box"])
     return body
@@ -72,15 +72,7 @@ def _box(text: str) -> Document:
     low, colon, high = text.partition(":")
     if not colon:
         raise click.UsageError("--box is two corners, like 0,0:10,10")
-    return {"min": _corner(low, "/box/min"), "max": _corner(high, "/box/max")}
-
-
-def _corner(text: str, path: str) -> list[int | float]:
-    try:
-        return Coordinate.parse(text).numbers()
-    except InvalidInput as error:
-        faults = [
-            Fault(path + fault.path.removeprefix("/coordinate"), fault.message)
-            for fault in error.faults
-        ]
-        raise InvalidInput(faults[0].message, faults=faults) from None
+    return {
+        "min": coordinate_of(low, "/box/min").numbers(),
+        "max": coordinate_of(high, "/box/max").numbers(),
+    }

@@ -14,7 +14,11 @@ from sfm_cli.output import say
 @talks
 def command(talk: Talk, *, origin: str, target: str, kind: str | None, key: str | None) -> None:
     """End the link from FROM to TO; again is fine. With --json nothing is printed."""
-    begins, leads, checked = coordinate_of(origin), coordinate_of(target), checked_key(key)
+    begins, leads, checked = (
+        coordinate_of(origin, "/from"),
+        coordinate_of(target, "/to"),
+        checked_key(key),
+    )
     params = {"from": begins.text, "to": leads.text}
     if kind is not None:
         params["type"] = kind
