@@ -8,13 +8,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final, override
 
-import anyio
 import asyncpg
-from anyio.abc import TaskStatus
 from starlette.types import ASGIApp
 
 from sfm_api.app import create_app
-from sfm_api.server import serve_http
 from sfm_core.factory import open_runtime
 from sfm_core.runtime.api_settings import ApiSettings
 from sfm_core.runtime.core_settings import CoreSettings
@@ -22,6 +19,7 @@ from sfm_core.runtime.secret import Secret
 from tests.fuzz.calling import Answer, call, raw, send_raw
 from tests.fuzz.database import Watched
 from tests.fuzz.requests import NAMESPACES, Request, request_of
+from tests.servers.sockets import on_a_port
 
 TOKEN: Final = "a-token-for-the-fuzzer-4711"
 _TRACES: Final = (b"Traceback (most recent call last)", b'File "/', b"asyncpg", b"site-packages")
@@ -143,21 +141,12 @@ async def _way(app: ASGIApp, *, over_a_socket: bool):  # type: ignore[no-untyped
 
         yield inside
         return
-    stopping = anyio.Event()
-    async with anyio.create_task_group() as tasks:
-
-        async def serve(*, task_status: TaskStatus[int]) -> None:
-            await serve_http(
-                app, host="127.0.0.1", port=0, stopping=stopping, drain_s=1, task_status=task_status
-            )
-
-        port = await tasks.start(serve)
+    async with on_a_port(app) as port:
 
         async def outside(request: Request) -> Answer:
             return await send_raw(port, raw(request, TOKEN))
 
         yield outside
-        stopping.set()
 
 
 async def _fill(app: ASGIApp) -> None:

@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, settings
 from schemathesis.checks import CHECKS
 
 from sfm_api.app import create_app
-from sfm_api.server import serve_http
+from tests.servers.sockets import on_a_port
 from tests.unit.sfm_api.api_client import AUTHORIZED, SETTINGS, openapi
 from tests.unit.sfm_api.twin_runtime import twin_runtime
 
@@ -59,25 +59,13 @@ class Served:
         assert not self._thread.is_alive()
 
     async def _serve(self) -> None:
-        stopping = anyio.Event()
-        async with twin_runtime() as runtime, anyio.create_task_group() as tasks:
-            app = create_app(runtime, SETTINGS)
-
-            async def run(*, task_status: anyio.abc.TaskStatus[int]) -> None:
-                await serve_http(
-                    app,
-                    host="127.0.0.1",
-                    port=0,
-                    stopping=stopping,
-                    drain_s=1.0,
-                    task_status=task_status,
-                )
-
-            port = await tasks.start(run)
+        async with (
+            twin_runtime() as runtime,
+            on_a_port(create_app(runtime, SETTINGS)) as port,
+        ):
             self.url = f"http://127.0.0.1:{port}"
             self._ready.set()
             await anyio.to_thread.run_sync(self._stop.wait)
-            stopping.set()
 
 
 @pytest.fixture(scope="module")

@@ -15,8 +15,8 @@ from sfm_api import outbox
 from sfm_api.app import create_app
 from sfm_api.limits import Limits
 from sfm_api.outbox import Outbox
-from sfm_api.server import serve_http
 from sfm_core.assembled import Runtime
+from tests.servers.sockets import on_a_port
 from tests.unit.sfm_api.api_client import AUTHORIZED, SETTINGS
 from tests.unit.sfm_api.twin_runtime import twin_runtime
 
@@ -56,25 +56,11 @@ def _connect(raw: socket.socket, port: int) -> None:
 
 @asynccontextmanager
 async def serving(**limits: Any) -> AsyncGenerator[Server]:
-    stopping = anyio.Event()
     async with twin_runtime() as runtime:
         app = create_app(runtime, SETTINGS, limits=Limits(**limits))
-
-        async def run(*, task_status: anyio.abc.TaskStatus[int]) -> None:
-            await serve_http(
-                app,
-                host="127.0.0.1",
-                port=0,
-                stopping=stopping,
-                drain_s=5.0,
-                task_status=task_status,
-            )
-
         with anyio.fail_after(60):
-            async with anyio.create_task_group() as tasks:
-                port: int = await tasks.start(run)
+            async with on_a_port(app, drain_s=5.0) as port:
                 yield Server(port, runtime)
-                stopping.set()
 
 
 def memories(count: int) -> list[bytes]:
