@@ -110,9 +110,11 @@ async def test_a_wrong_question_is_told_with_its_path(asked: str, path: str) -> 
         assert [error["path"] for error in one.json()["errors"]] == [path]
 
 
-async def test_a_last_event_id_that_is_none_is_refused() -> None:
+@pytest.mark.parametrize("last", ["7x", ""])
+@pytest.mark.parametrize("accept", [STREAM, {}])
+async def test_a_last_event_id_that_is_none_is_refused(accept: dict[str, str], last: str) -> None:
     async with running() as client:
-        answer = await client.get("/v1/a/events", headers=STREAM | {"Last-Event-ID": "7x"})
+        answer = await client.get("/v1/a/events", headers=accept | {"Last-Event-ID": last})
     assert answer.status_code == 422
 
 

@@ -13,7 +13,8 @@ async def events(request: Request[State]) -> Response:
     said = headers.query(request, "after", "limit")
     namespace, services = headers.namespace(request), request.state["services"]
     streams = request.method == "GET" and headers.accepts_events(request)
-    if streams and (last := headers.last_event(request)) is not None:
+    last = headers.last_event(request)
+    if streams and last is not None:
         said["after"] = last
     query = decode.event_query(said)
     if not streams:
