@@ -1,6 +1,6 @@
 """The cosines of one query with rows of a snapshot: all nearly, some exactly."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import numpy as np
@@ -33,12 +33,12 @@ class Cosines:
         self._known: F64 = np.where(embedded, np.nan, -1.0)
 
     @classmethod
-    def of(cls, snapshot: Snapshot, queries: Sequence[F32]) -> "list[Cosines]":
-        """One for each query with all rows; one product for all."""
-        if not queries:
-            return []
-        near = snapshot.slab.scores(np.stack(queries))
-        return [cls(snapshot, query, row) for query, row in zip(queries, near, strict=True)]
+    def of(cls, snapshot: Snapshot, queries: Sequence[F32]) -> "Iterator[Cosines]":
+        """One for each query with all rows, each made when it is taken; one product for all."""
+        if queries:
+            near = snapshot.slab.scores(np.stack(queries))
+            for query, row in zip(queries, near, strict=True):
+                yield cls(snapshot, query, row)
 
     @classmethod
     def among(cls, snapshot: Snapshot, query: F32, rows: I64) -> "Cosines":

@@ -195,13 +195,15 @@ def _best_of(bm25: F64, allowed: Mask) -> float:
 
 
 def _by_both(snapshot: Snapshot, wave: Sequence[_Asked]) -> list[_Found]:
-    """Few at once are narrowed first; one product with all rows serves what is left."""
-    legs = [_legs(snapshot, one) for one in wave]
-    if len(wave) <= FEW:
-        legs = [_narrowed(snapshot, *pair) for pair in zip(wave, legs, strict=True)]
-    blind = [mine.cosines is None for mine in legs]
-    vectors = [one.plan.vector if unseen else None for one, unseen in zip(wave, blind, strict=True)]
-    cosines = iter(Cosines.of(snapshot, [vector for vector in vectors if vector is not None]))
+    """Few at once are narrowed first; one product with all rows serves what is left.
+
+    Of many, one after another has its arrays over all rows: a megabyte or two for 100 000.
+    """
+    few = [_narrowed(snapshot, one) for one in wave] if len(wave) <= FEW else []
+    legs = few or (_legs(snapshot, one) for one in wave)
+    unseen = [mine.cosines is None for mine in few] or [True] * len(wave)
+    vectors = [one.plan.vector if open_ else None for one, open_ in zip(wave, unseen, strict=True)]
+    cosines = Cosines.of(snapshot, [vector for vector in vectors if vector is not None])
     found = []
     for one, mine, vector in zip(wave, legs, vectors, strict=True):
         seen = mine if vector is None else mine.seeing(next(cosines))
@@ -230,9 +232,9 @@ def _legs(snapshot: Snapshot, asked: _Asked) -> Legs:
     )
 
 
-def _narrowed(snapshot: Snapshot, asked: _Asked, legs: Legs) -> Legs:
-    """The legs of the few rows that matter, with cosines; as they are where it takes all."""
-    vector, query = asked.plan.vector, asked.plan.query
+def _narrowed(snapshot: Snapshot, asked: _Asked) -> Legs:
+    """The legs of the few rows that matter, with cosines; else of all, without."""
+    legs, vector, query = _legs(snapshot, asked), asked.plan.vector, asked.plan.query
     whole = query.min_similarity is not None or query.graph_hops or query.top_k * SHARE > legs.size
     bounds = None if vector is None or whole else snapshot.slab.bounds(vector)
     if vector is None or bounds is None:
