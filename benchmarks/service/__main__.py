@@ -1,6 +1,9 @@
 """Open-loop load on REST: recall and store at 10 000 memories, start-up, memory, bulk storing.
 
-    python -m benchmarks.service [--memories N] [--seconds S] [--data DIR]
+    python -m benchmarks.service [--memories N] [--seconds S] [--data DIR] [--data-dir DIR]
+
+With `--data-dir` the server runs over what an earlier run left there (`--keep`), and nothing is
+stored in bulk; the single stores of the run are added to it.
 
 The rate is stepped up until the server no longer keeps up; the figures that count are then taken
 at half of that, several times. The load comes from a process of its own on the same machine, and
@@ -38,6 +41,8 @@ TRIES = 2
 """A rate counts as too high only when it was so often too high in a row."""
 KEPT_P95_MS = 250.0
 HALF_RUNS = 3
+MODES = {"recall": "hybrid", "words": "keyword"}
+"""The mode that a kind of load asks for; a store has none."""
 
 
 @dataclass
@@ -63,37 +68,58 @@ class Load:
         row: dict[str, Any] = loads(line)
         took_s, after = perf_counter() - begun, Moment.now(self.server)
         row |= costs(before, after, row, took_s)
-        if kind == "recall":
-            row["parts_ms"] = recall_parts(before, after, row)
+        if kind in MODES:
+            row["parts_ms"] = recall_parts(before, after, row, mode=MODES[kind])
         return row
 
 
 def main() -> None:
     options = _options()
     origin = standalone.where()
-    memories, questions = material(options.data, options.memories)
-    with tempfile.TemporaryDirectory(prefix="sfm-bench-") as made:
-        folder = Path(made)
-        folder.chmod(0o755)
-        with standalone.running(folder) as server:
-            first_s, empty = server.ready_s, server.memory_mb()
-            bulk = anyio.run(partial(filled, server, NAMESPACE, memories))
-            stored = server.memory_mb()
-            with _load(server, options) as load:
-                load.run("recall", 10.0, 2.0)  # warm: connections, view
-                found = {kind: _measured(load, kind, options) for kind in ("recall", "store")}
-            loaded = server.memory_mb()
-        later = _later_start(folder, questions[0])
-    results = {
-        **origin,
-        "memories": len(memories),
-        "start": {"first_s": round(first_s, 2), **later},
-        "bulk": bulk,
-        "memory_mb": {"empty": empty, "stored": stored, "after the load": loaded},
-        **found,
-    }
+    with _folder(options) as folder:
+        results = {**origin, **_run(folder, options)}
     print_results(results)
     standalone.write(options.out, results)
+
+
+@contextmanager
+def _folder(options: argparse.Namespace) -> Iterator[Path]:
+    if options.data_dir is not None:
+        yield options.data_dir
+        return
+    with tempfile.TemporaryDirectory(prefix="sfm-bench-", delete=not options.keep) as made:
+        folder = Path(made)
+        folder.chmod(0o755)  # PostgreSQL may run as another user below it
+        yield folder
+        if options.keep:
+            print(f"the data is kept in {folder}: --data-dir {folder}")
+
+
+def _run(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    with standalone.running(folder) as server:
+        first_s, memory = server.ready_s, {}
+        if options.data_dir is None:
+            memory["empty"] = server.memory_mb()
+            memories, _ = material(options.data, options.memories)
+            found["bulk"] = anyio.run(partial(filled, server, NAMESPACE, memories))
+        found["memories"] = options.memories = _stored(server)
+        memory["stored"] = server.memory_mb()
+        with _load(server, options) as load:
+            load.run("recall", 10.0, 2.0)  # warm: connections, view
+            found |= {kind: _measured(load, kind, options) for kind in ("recall", "store")}
+        memory["after the load"] = server.memory_mb()
+    _, questions = material(options.data, 1)
+    later = _later_start(folder, questions[0])
+    start = {"first_s": round(first_s, 2), **later}
+    return {**found, "start": start, "memory_mb": memory}
+
+
+def _stored(server: standalone.Server) -> int:
+    """How many memories the namespace holds."""
+    with standalone.client(server) as api:
+        stats = api.get(f"/v1/{NAMESPACE}/stats").raise_for_status().json()
+    return int(stats["total"])
 
 
 def _options() -> argparse.Namespace:
@@ -101,6 +127,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--memories", type=int, default=10_000, help="stored beforehand")
     parser.add_argument("--seconds", type=float, default=20.0, help="of load at half saturation")
     parser.add_argument("--data", type=Path, default=DATA, help="folder with locomo.json")
+    parser.add_argument(
+        "--data-dir", type=Path, help="what an earlier run kept; nothing is stored beforehand"
+    )
+    parser.add_argument("--keep", action="store_true", help="keep the data for `--data-dir`")
     parser.add_argument("--out", type=Path, default=RESULTS, help="where the JSON goes")
     return parser.parse_args()
 
@@ -128,7 +158,10 @@ def _measured(load: Load, kind: str, options: argparse.Namespace) -> dict[str, A
         kept, rate = row["rate_per_s"], rate * STEP
     runs = [load.run(kind, max(1.0, kept / 2), options.seconds) for _ in range(HALF_RUNS)]
     runs.sort(key=lambda run: float(run["others_cores"]))
-    return {"saturation_per_s": kept, "half": runs, "steps": steps}
+    found = {"saturation_per_s": kept, "half": runs, "steps": steps}
+    if kind == "recall":
+        found["words"] = load.run("words", max(1.0, kept / 2), STEP_S)
+    return found
 
 
 def _kept(load: Load, kind: str, rate: float, steps: list[dict[str, Any]]) -> dict[str, Any] | None:

@@ -2,15 +2,17 @@
 
     python -m benchmarks.service.openloop URL TOKEN NAMESPACE DATA COUNT
 
-A line `{"kind": "recall" | "store", "rate": 40, "seconds": 5, "first": 0}` is answered on stdout
-with one row. Requests start at fixed times, whether or not earlier ones were answered, and a
-latency counts from the *intended* start: a server that stalls pays for everyone it kept waiting.
+A line `{"kind": "recall", "rate": 40, "seconds": 5, "first": 0}` is answered on stdout with one
+row; kinds are `recall`, `words` (a recall in mode `keyword`) and `store`. Requests start at fixed
+times, whether or not earlier ones were answered, and a latency counts from the *intended* start:
+a server that stalls pays for everyone it kept waiting.
 """
 
 import json
 import math
 import sys
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any
@@ -143,8 +145,8 @@ async def obey(url: str, token: str, namespace: str, data: Path, count: int) -> 
     memories, questions = material(data, count)
     connections = Connections(url, token)
 
-    async def recall(number: int) -> bool:
-        body = {"query": questions[number % len(questions)], "top_k": TOP_K}
+    async def recall(number: int, **said: str) -> bool:
+        body = {"query": questions[number % len(questions)], "top_k": TOP_K, **said}
         return await connections.succeeds(
             connections.request("POST", f"/v1/{namespace}/recall", body)
         )
@@ -155,7 +157,11 @@ async def obey(url: str, token: str, namespace: str, data: Path, count: int) -> 
         path = f"/v1/{namespace}/memories/{number},1"
         return await connections.succeeds(connections.request("PUT", path, item))
 
-    calls: dict[str, Call] = {"recall": recall, "store": store}
+    calls: dict[str, Call] = {
+        "recall": recall,
+        "words": partial(recall, mode="keyword"),
+        "store": store,
+    }
     for line in sys.stdin:
         order = json.loads(line)
         found = await open_loop(

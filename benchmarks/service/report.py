@@ -11,25 +11,38 @@ WIDTH = 16
 
 
 def print_results(results: Mapping[str, Any]) -> None:
-    start, bulk = results["start"], results["bulk"]
+    start = results["start"]
     print(f"{results['memories']} memories in one namespace")
     print(
         f"start: first {start['first_s']} s, later {start['later_s']} s,"
         f" then the first recall answered after {start['later_first_recall_s']} s in all"
     )
-    print(
-        f"bulk store: {bulk['per_s']}/s, the embedder alone {bulk['embedder_alone_per_s']}/s"
-        f" (share {bulk['share']})"
-    )
+    if bulk := results.get("bulk"):
+        print(
+            f"bulk store: {bulk['per_s']}/s, the embedder alone {bulk['embedder_alone_per_s']}/s"
+            f" (share {bulk['share']})"
+        )
     print("\nmemory, MiB    " + "".join(f"{name:>20}" for name in next(iter(_memory(results)))[1]))
     for when, sizes in _memory(results):
         print(f"{when:15}" + "".join(f"{size:20.0f}" for size in sizes.values()))
     for kind in ("recall", "store"):
         _print_load(kind, results[kind])
-    print("\nwhere a recall's time goes at half saturation, quietest run (mean, ms)")
-    for part, spent in results["recall"]["half"][0]["parts_ms"].items():
-        print(f"  {part:32}{spent:8.2f}")
-    print(f"  {'all':32}{results['recall']['half'][0]['mean_ms']:8.2f}")
+    _print_parts(results["recall"])
+
+
+def _print_parts(recall: Mapping[str, Any]) -> None:
+    """A table that can be published as it is."""
+    half = recall["half"][0]
+    parts = {**half["parts_ms"], "**all**": half["mean_ms"]}
+    words = recall["words"]["parts_ms"]["scan"]
+    print(f"\nwhere a recall's time goes at {half['rate_per_s']}/s, quietest run (mean)\n")
+    print("| part | ms |\n|---|---|")
+    for part, spent in parts.items():
+        print(f"| {part} | {spent:.2f} |")
+        if part == "scan":
+            print(f"| … of it words (the scan of mode `keyword` at the same rate) | {words:.2f} |")
+    cpu = f"{half['server_cpu_ms']} + {half['postgres_cpu_ms']}"
+    print(f"| processor time, server + PostgreSQL | {cpu} |")
 
 
 def _memory(results: Mapping[str, Any]) -> list[tuple[str, Mapping[str, float]]]:

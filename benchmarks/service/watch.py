@@ -64,14 +64,16 @@ def costs(
     }
 
 
-def recall_parts(before: Moment, after: Moment, row: Mapping[str, float]) -> dict[str, float]:
+def recall_parts(
+    before: Moment, after: Moment, row: Mapping[str, float], *, mode: str = "hybrid"
+) -> dict[str, float]:
     """Mean milliseconds of a recall by part; what no part accounts for is told as such.
 
     A scan is timed once for all queries of its wave, and each of them waits for all of it.
     """
     route = 'sfm_http_request_duration_seconds{route="/v1/{ns}/recall"}'
     http = mean_ms(before, after, route)
-    recall = mean_ms(before, after, 'sfm_recall_duration_seconds{mode="hybrid",outcome="ok"}')
+    recall = mean_ms(before, after, f'sfm_recall_duration_seconds{{mode="{mode}",outcome="ok"}}')
     stages = {
         stage: mean_ms(before, after, f'sfm_recall_stage_seconds{{stage="{stage}"}}')
         for stage in STAGES

@@ -3,12 +3,14 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
 
 from benchmarks.service.material import material
 from benchmarks.service.openloop import Connections, open_loop, quantile, row
+from benchmarks.service.report import COLUMNS, print_results
 from benchmarks.service.watch import Moment, costs, mean_ms, recall_parts, samples
 
 
@@ -123,6 +125,37 @@ def test_costs_are_per_request_and_what_others_used_is_told() -> None:
         "generator_cpu_ms": 10.0,
         "others_cores": 2.0,
     }
+
+
+def test_a_load_in_another_mode_is_told_by_that_modes_figures() -> None:
+    series = 'sfm_recall_duration_seconds{}{{mode="keyword",outcome="ok"}}'
+    after = _moment(1.0, {series.format("_count"): 2.0, series.format("_sum"): 0.006})
+    found = recall_parts(_moment(0.0, {}), after, {"mean_ms": 5.0}, mode="keyword")
+    assert found["rest of the engine"] == 3.0
+    assert recall_parts(_moment(0.0, {}), after, {"mean_ms": 5.0})["rest of the engine"] == 0.0
+
+
+def test_the_table_of_parts_tells_the_words_apart_and_no_bulk_is_needed(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    half: dict[str, Any] = dict.fromkeys(COLUMNS, 1.5)
+    half |= {"parts_ms": {"embed": 2.0, "scan": 3.0}, "mean_ms": 5.5}
+    load = {"saturation_per_s": 3.0, "half": [half], "steps": []}
+    results = {
+        "memories": 7,
+        "start": {"first_s": 1, "later_s": 1, "later_first_recall_s": 1},
+        "memory_mb": {"stored": {"server": 1.0}},
+        "recall": {**load, "words": {"parts_ms": {"scan": 0.7}}},
+        "store": load,
+    }
+    print_results(results)
+    told = capsys.readouterr().out
+    assert "bulk" not in told
+    rows = [line for line in told.splitlines() if line.startswith("| ")]
+    assert [row.split("|")[2].strip() for row in rows[1:]] == [
+        *("2.00", "3.00", "0.70", "5.50"),
+        "1.5 + 1.5",
+    ]
 
 
 def test_the_parts_of_a_recall_add_up_to_what_the_client_saw() -> None:
