@@ -213,6 +213,8 @@ def _recall_options(op: Op) -> list[str]:
         found.append("--explain")
     for part in asked.pop("include", ()):
         found += ["--include", part]
+    for text in asked.pop("context", ()):
+        found += ["--context", text]
     for name, value in asked.items():
         shown = value if isinstance(value, str) else json.dumps(value)
         found += [f"--{name.replace('_', '-')}", shown]

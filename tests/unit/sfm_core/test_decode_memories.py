@@ -10,7 +10,7 @@ from sfm_core import decode, encode
 from sfm_core.coordinates import Coordinate
 from sfm_core.decode.limits import MAX_BATCH_ITEMS, MAX_TEXT_BYTES
 from sfm_core.errors import InvalidInput
-from sfm_core.jsontext import loads
+from sfm_core.jsontext import dumps, loads
 from sfm_core.model import Kind, MemoryDraft
 
 STRINGS = st.text(max_size=12)
@@ -296,3 +296,13 @@ def test_each_item_of_a_batch_is_held_to_the_limits_of_one_memory() -> None:
     assert bad.faults[0].path == "/items/1/payload"
     with pytest.raises(InvalidInput):
         decode.memory_draft(wide)
+
+
+def test_an_item_may_be_as_large_as_a_memory_that_comes_alone() -> None:
+    item = {"payload": {"blob": "x" * 100}, "text": "t"}
+    size = len(dumps(item))
+    [fits] = decode.batch({"items": [item]}, item_bytes=size)
+    [beyond] = decode.batch({"items": [item]}, item_bytes=size - 1)
+    assert fits.draft is not None
+    assert [fault.path for fault in beyond.faults] == ["/items/0"]
+    assert beyond.draft is None

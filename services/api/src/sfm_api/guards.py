@@ -106,9 +106,15 @@ class Deadlined:
     Once the answer began, each further piece has as long again: a reader that stalls is cut.
     """
 
-    def __init__(self, app: ASGIApp, *, seconds: float) -> None:
+    def __init__(self, app: ASGIApp, *, seconds: float, writes: bool = False) -> None:
         self._app = app
         self._seconds = seconds
+        self._said = f"not answered within {seconds:g} s"
+        if writes:
+            self._said += (
+                "; what has begun may still be done: ask again, with the same Idempotency-Key"
+                " if there was one"
+            )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = False
@@ -122,7 +128,7 @@ class Deadlined:
         with anyio.move_on_after(self._seconds) as limit:
             await self._app(scope, receive, sending)
         if limit.cancelled_caught and not started:
-            raise DeadlineExceeded(f"not answered within {self._seconds:g} s")
+            raise DeadlineExceeded(self._said)
 
 
 @final

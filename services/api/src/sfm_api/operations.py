@@ -123,7 +123,8 @@ class _Guards:
             batch = operation.slow or operation.body is Body.BATCH
             app = self._read(app, operation.body)
             app = Watched(app, reads_body=operation.body is not Body.NONE)
-            app = Deadlined(app, seconds=limits.batch_s if batch else limits.request_s)
+            seconds = limits.batch_s if batch else limits.request_s
+            app = Deadlined(app, seconds=seconds, writes=operation.needs is not Access.READ)
             app = Admitted(app, gate=self.gate)
         app = Authorized(app, needs=operation.needs)
         if self.limiter is not None:
