@@ -1,5 +1,6 @@
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
 from uuid import UUID
 
 import orjson
@@ -12,6 +13,7 @@ from sfm_core.model import (
     BatchStored,
     Explanation,
     Hit,
+    JsonObject,
     Kind,
     Memory,
     MemoryDraft,
@@ -40,6 +42,25 @@ MEMORY = Memory(
 STORED = Stored(
     coordinate=Coordinate("1"), id=ID, version=1, position=4, event_id=EVENT, created=True
 )
+
+
+def a_found(payload: JsonObject, *, text: str = "", count: int = 10, **more: Any) -> RecallResult:
+    memory = replace(MEMORY, draft=MemoryDraft(payload=payload), text=text)
+    hit = Hit(memory=memory, score=0.5, importance_norm=0.5, **more)
+    return RecallResult(hits=(hit,) * count, position=1, took_ms=1.0)
+
+
+def test_only_few_hits_that_are_small_and_flat_are_shown_without_a_thread() -> None:
+    flat: JsonObject = {"n": 1, "said": "tea", "none": None}
+    assert not encode.much_to_show(a_found(flat, text="a turn of a conversation"))
+    assert not encode.much_to_show(a_found({}, count=0))
+    assert encode.much_to_show(a_found({"a": [1]}))
+    assert encode.much_to_show(a_found({"a": {"b": 1}}))
+    assert encode.much_to_show(a_found({"a": "x" * 7000}))
+    assert encode.much_to_show(a_found({"x" * 7000: 1}))
+    assert encode.much_to_show(a_found(flat, text="x" * 7000))
+    assert encode.much_to_show(a_found({str(n): n for n in range(300)}))
+    assert encode.much_to_show(a_found(flat, count=200))
 
 
 def test_times_are_utc_with_microseconds_and_a_z() -> None:

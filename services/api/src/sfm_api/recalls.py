@@ -22,7 +22,8 @@ async def recall(request: Request[State]) -> Response:
         hits = await engine.stream(namespace, query)
         return HitEvents(engine, namespace, hits, request_id=request_id)
     found = await engine.recall(headers.namespace(request), query)
-    return await replies.large(lambda: encode.recall_result(found, query))
+    much = encode.much_to_show(found)
+    return await replies.large(lambda: encode.recall_result(found, query), when=much)
 
 
 async def recall_batch(request: Request[State]) -> Response:

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
-import anyio.to_thread
 from starlette.responses import Response
 
 from sfm_core import encode, jsontext
 from sfm_core.model import Stored
+from sfm_core.offload import off_loop
 
 JSON: Final = "application/json"
 
@@ -22,10 +22,13 @@ def json(data: object, status: int = 200, headers: Mapping[str, str] | None = No
 
 
 async def large(
-    document: Callable[[], object], headers: Mapping[str, str] | None = None
+    document: Callable[[], object],
+    headers: Mapping[str, str] | None = None,
+    *,
+    when: bool = True,
 ) -> Response:
-    """As `json`, with encoding and serialising done on a thread."""
-    body = await anyio.to_thread.run_sync(lambda: jsontext.dumps(document()))
+    """As `json`, with encoding and serialising done on a thread `when` they are much work."""
+    body = await off_loop(lambda: jsontext.dumps(document()), when=when)
     return Response(body, headers=None if headers is None else dict(headers), media_type=JSON)
 
 

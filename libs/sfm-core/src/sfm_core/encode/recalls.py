@@ -1,10 +1,16 @@
 """Hits and what a recall says beside them."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from sfm_core.encode.links import neighbor
 from sfm_core.encode.values import Document, instant, maybe
 from sfm_core.model import Explanation, Hit, KeywordHit, Placed, RecallQuery, RecallResult, Snippet
+from sfm_core.offload import INLINE_CHARS
+
+_HIT_CHARS: Final = 1024
+"""What a hit says beside its text and payload, about."""
+_SCALAR_CHARS: Final = 24
 
 
 def hit(found: Hit, *, payload: bool = True, text: bool = False) -> Document:
@@ -108,6 +114,24 @@ def recall_result(found: RecallResult, query: RecallQuery) -> Document:
     """The answer to `query`, with what it asked to have included."""
     hits = [hit(one, payload=query.include_payload, text=query.include_text) for one in found.hits]
     return {"hits": hits, **recall_facts(found, query)}
+
+
+def much_to_show(found: RecallResult) -> bool:
+    """Whether encoding and serialising the answer might hold the event loop; costs little itself.
+
+    What is nested in a payload is not looked into, and counts as much.
+    """
+    chars = 0
+    for shown in found.hits:
+        payload = shown.memory.draft.payload
+        chars += _HIT_CHARS + len(shown.memory.text)
+        for name, value in payload.items():
+            if isinstance(value, dict | list):
+                return True
+            chars += len(name) + (len(value) if isinstance(value, str) else _SCALAR_CHARS)
+        if shown.links or chars > INLINE_CHARS:
+            return True
+    return bool(found.placed)
 
 
 def recall_facts(found: RecallResult, query: RecallQuery) -> Document:

@@ -236,10 +236,10 @@ def _narrowed(snapshot: Snapshot, asked: _Asked) -> Legs:
     """The legs of the few rows that matter, with cosines; else of all, without."""
     legs, vector, query = _legs(snapshot, asked), asked.plan.vector, asked.plan.query
     whole = query.min_similarity is not None or query.graph_hops or query.top_k * SHARE > legs.size
-    bounds = None if vector is None or whole else snapshot.slab.bounds(vector)
-    if vector is None or bounds is None:
+    upper = None if vector is None or whole else snapshot.slab.upper(vector)
+    if vector is None or upper is None:
         return legs
-    found = narrowed(snapshot, legs, vector, bounds[1], top_k=query.top_k)
+    found = narrowed(snapshot, legs, vector, upper, top_k=query.top_k)
     snapshot.slab.note(useful=found is not None)
     return found or legs
 

@@ -141,6 +141,17 @@ class SlabSnapshot:
         [found] = self._bounds(query[None, :])
         return None if found is None else (found.lower(), found.upper())
 
+    def upper(self, query: F32) -> F32 | None:
+        """The upper of `bounds`.
+
+        Raises:
+            DimensionMismatch: the query is not (dim,).
+            InvalidInput: the query is not a unit vector.
+        """
+        self._check(query[None, :])
+        [found] = self._bounds(query[None, :])
+        return None if found is None else found.upper()
+
     def note(self, *, useful: bool) -> None:
         """Learn whether bounds spared a full product, so that they are not made in vain."""
         self._index.note(useful=useful)
