@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from sfm_core.adapters.hash_embedder import HashEmbedder
 from sfm_core.adapters.postgres.digests import PostgresDigests
 from sfm_core.adapters.postgres.links import PostgresLinks
-from sfm_core.adapters.postgres.pool import open_pool
+from sfm_core.adapters.postgres.pool import connect, open_pool
 from sfm_core.adapters.postgres.store import PostgresStore
 from sfm_core.factory import open_runtime
 from sfm_core.model import Projected
@@ -71,3 +71,41 @@ async def _replayed(databases: tuple[str, str], namespace: str, history: list[St
             await memory.runtime.recall.views.refresh()
             done = await memory.rebuild(projection.value)
             assert done.before == done.after == done.truth, projection
+
+
+SWAP = """
+UPDATE memory_vectors AS v SET vector = o.vector
+FROM memory_vectors AS o
+WHERE v.namespace = $1 AND o.namespace = $1 AND v.id = $2 AND o.id = $3
+"""
+DAMAGE = """
+UPDATE memory_vectors SET vector = decode('00000000000000', 'hex')
+WHERE namespace = $1 AND id = $2 AND id <> $3
+"""
+GONE = "DELETE FROM memory_vectors WHERE namespace = $1 AND id = $2 AND id <> $3"
+
+
+@pytest.mark.parametrize("wrong", [SWAP, DAMAGE, GONE], ids=["of another", "damaged", "gone"])
+async def test_a_wrong_vector_is_seen_and_put_right(
+    databases: tuple[str, str], wrong: str, request: pytest.FixtureRequest
+) -> None:
+    namespace = f"v-{request.node.callspec.id.replace(' ', '-')}"
+    async with MemorySystem(namespace, open_runtime(settings_of(databases[0]))) as memory:
+        for n in range(5):
+            await memory.store((n,), {"said": f"green tea number {n}"})
+        await memory.recall("green tea")
+        whole = await memory.rebuild("vectors")
+        assert whole.before == whole.after == whole.truth
+        ids = [(await memory.get((n,))).id for n in (1, 2)]
+        admin = await connect(databases[0])
+        try:
+            await admin.fetchval("SELECT set_config('sfm.namespace', '*', false)")
+            assert await admin.execute(wrong, namespace, *ids) in ("UPDATE 1", "DELETE 1")
+        finally:
+            await admin.close()
+        mended = await memory.rebuild("vectors")
+        assert mended.before != mended.truth
+        assert mended.after == mended.truth == whole.truth
+        stored = memory.runtime.digests
+        revision = memory.runtime.embedder.info.model_revision
+        assert await stored.vectors(namespace, model_revision=revision) == whole.truth

@@ -203,6 +203,7 @@ PAGES = {
     "upkeep standings": (("a", YEAR_3000, "5", 9), "memories_pkey"),
     "feed load": (("a", REVISION, "5", 500), "memories_pkey"),
     "feed payloads": (("a", "5", 500), "memories_pkey"),
+    "digests embedded": (("a", REVISION, "5", 64, 10**6), "memories_pkey"),
     "links load_links": (("a", NOBODY, NOBODY, "", 500), "links_pkey"),
     "archive scan_current": (("a", 5, 900, REVISION, 500, 10**6), "memory_events_pkey"),
     "archive scan_history": (("a", 5, 900, REVISION, 500, 10**6), "memory_events_pkey"),

@@ -2,6 +2,7 @@
 
 import pytest
 
+from sfm_api import namespaces
 from tests.unit.sfm_api.api_client import TEA, running
 
 
@@ -17,7 +18,29 @@ async def test_each_projection_is_sound_afterwards(projection: str) -> None:
     assert said["after"] == said["truth"]
 
 
-@pytest.mark.parametrize("body", [{}, {"projection": "all"}, {"projection": "slab", "x": 1}, []])
+async def test_vectors_go_on_behind_what_an_answer_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(namespaces, "REBUILD_S", 0.0)
+    async with running() as client:
+        await client.put("/v1/a/memories/1,2", json=TEA)
+        first = (await client.post("/v1/a/rebuild", json={"projection": "vectors"})).json()
+        asked = {"projection": "vectors", "after": first["next"]}
+        last = (await client.post("/v1/a/rebuild", json=asked)).json()
+    assert (first["next"], first["truth"][:2], first["sound"]) == ("1,2", "1:", True)
+    assert (last["next"], last["truth"][:2], last["sound"]) == (None, "0:", True)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"projection": "all"},
+        {"projection": "slab", "x": 1},
+        [],
+        {"projection": "slab", "after": "1"},
+        {"projection": "vectors", "after": "x"},
+        {"projection": "vectors", "after": 1},
+    ],
+)
 async def test_what_is_no_projection_is_refused(body: object) -> None:
     async with running() as client:
         answer = await client.post("/v1/a/rebuild", json=body)

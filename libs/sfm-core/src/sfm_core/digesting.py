@@ -52,7 +52,12 @@ def link_share(link: Link) -> int:
 
 def vector_share(memory: bytes, version: int, vector: F32) -> int:
     """A vector, bit by bit, of one version of a memory (its id as 16 bytes)."""
-    return share(memory + struct.pack(">q", version) + vector.tobytes())
+    return stored_vector_share(memory, version, vector.tobytes())
+
+
+def stored_vector_share(memory: bytes, version: int, vector: bytes) -> int:
+    """`vector_share` of the bytes that are stored, whatever they are."""
+    return share(memory + struct.pack(">q", version) + vector)
 
 
 def edge_share(origin: bytes, target: bytes, kind: str, weight: float) -> int:

@@ -7,8 +7,10 @@ from uuid import UUID
 import anyio.lowlevel
 
 from sfm_core.adapters.inmemory import InMemoryStore
+from sfm_core.adapters.inmemory_rows import Row
+from sfm_core.coordinates import Coordinate
 from sfm_core.digesting import digest_of, link_share, memory_share, vector_share
-from sfm_core.model import F32, Digest
+from sfm_core.model import F32, Digest, StoredVector
 
 
 class InMemoryDigests:
@@ -35,6 +37,12 @@ class InMemoryDigests:
             if row.revision == model_revision and row.vector is not None
         )
 
+    async def embedded(
+        self, namespace: str, *, model_revision: str, after: Coordinate | None, limit: int
+    ) -> Sequence[StoredVector]:
+        await anyio.lowlevel.checkpoint()
+        return [_stored(row, model_revision) for row in self._behind(namespace, after)[:limit]]
+
     async def put_vectors(
         self, namespace: str, vectors: Sequence[tuple[UUID, int, F32]], *, model_revision: str
     ) -> int:
@@ -50,3 +58,23 @@ class InMemoryDigests:
                 stored += 1
         self._store.commit(namespace, space)
         return stored
+
+    def _behind(self, namespace: str, after: Coordinate | None) -> list[Row]:
+        """Live rows in the order of their coordinates' texts."""
+        live = self._store.peek(namespace).live()
+        behind = (row for row in live if after is None or row.memory.coordinate > after)
+        return sorted(behind, key=lambda row: row.memory.coordinate)
+
+
+def _stored(row: Row, model_revision: str) -> StoredVector:
+    memory = row.memory
+    vector = row.vector if row.revision == model_revision else None
+    return StoredVector(
+        coordinate=memory.coordinate,
+        id=memory.id,
+        version=memory.version,
+        text=memory.text,
+        source=memory.draft.source,
+        occurred_at=memory.draft.occurred_at,
+        vector=None if vector is None else vector.tobytes(),
+    )

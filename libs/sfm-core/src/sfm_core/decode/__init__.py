@@ -5,7 +5,7 @@ faults of a request come in one `InvalidInput`, each with its path. Nothing here
 """
 
 from sfm_core.decode.conditions import asked_version, idempotency_key
-from sfm_core.decode.events import EventQuery, event_query, projection
+from sfm_core.decode.events import EventQuery, RebuildQuery, event_query, rebuild
 from sfm_core.decode.finds import keyword_query, range_query
 from sfm_core.decode.instants import instant
 from sfm_core.decode.lifecycle import (
@@ -24,6 +24,7 @@ from sfm_core.decode.upkeep import upkeep_run
 
 __all__ = [
     "EventQuery",
+    "RebuildQuery",
     "asked_version",
     "batch",
     "coordinate_list",
@@ -43,8 +44,8 @@ __all__ = [
     "memory_with_coordinate",
     "neighbor_query",
     "path_query",
-    "projection",
     "range_query",
+    "rebuild",
     "recall_batch",
     "recall_query",
     "restored_version",

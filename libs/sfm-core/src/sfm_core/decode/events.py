@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from sfm_core.coordinates import Coordinate
 from sfm_core.decode.fields import Faults, Fields, fields, judged
+from sfm_core.errors import InvalidInput
 from sfm_core.jsontext import INT64_MAX
 from sfm_core.model import Json, Projected
 
@@ -21,24 +23,46 @@ class EventQuery:
     limit: int = 100
 
 
-def projection(raw: object) -> str:
-    """The projection that is to be built anew, of `{"projection": …}`.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RebuildQuery:
+    """A projection, and behind which memory to go on."""
+
+    projection: Projected
+    after: Coordinate | None = None
+
+
+def rebuild(raw: object) -> RebuildQuery:
+    """What is to be built anew, of `{"projection": …, "after": …}`.
 
     Raises:
         InvalidInput: with every fault.
     """
-    return judged(raw, "", lambda faults: _projection(raw, faults))
+    return judged(raw, "", lambda faults: _rebuild(raw, faults))
 
 
-def _projection(raw: object, faults: Faults) -> str:
+def _rebuild(raw: object, faults: Faults) -> RebuildQuery:
     given = fields(raw, "", faults)  # type: ignore[arg-type]  # `judged` saw that it is JSON
     if given is None:
-        return ""
+        return RebuildQuery(projection=Projected.CACHE)
     if not given.has("projection"):
         given.wrong("projection", "is required")
     found = given.choice("projection", Projected, None)
+    after = _behind(given)
+    if after is not None and found not in (Projected.VECTORS, None):
+        given.wrong("after", "is for vectors only: others are built whole")
     given.done()
-    return "" if found is None else found.value
+    return RebuildQuery(projection=found or Projected.CACHE, after=after)
+
+
+def _behind(given: Fields) -> Coordinate | None:
+    text = given.string("after")
+    if text is None:
+        return None
+    try:
+        return Coordinate.parse(text)
+    except InvalidInput:
+        given.wrong("after", "is no `next` of an earlier answer")
+        return None
 
 
 def event_query(params: Mapping[str, str]) -> EventQuery:

@@ -79,4 +79,5 @@ def rebuilt(done: Rebuilt) -> Document:
         "truth": done.truth.text,
         "sound": done.is_sound,
         "position": done.position,
+        "next": None if done.next is None else done.next.text,
     }

@@ -5,7 +5,7 @@ from contextlib import aclosing
 
 from sfm_core import decode
 from sfm_core.facade.opened import Opened
-from sfm_core.model import ErasureReceipt, Event, EventPage, Projected, Rebuilt
+from sfm_core.model import ErasureReceipt, Event, EventPage, Rebuilt
 
 
 class Logs(Opened):
@@ -28,8 +28,8 @@ class Logs(Opened):
             InvalidInput: another projection.
             Unavailable: the store or the embedder does not answer.
         """
-        asked = Projected(decode.projection({"projection": projection}))
-        return await self.runtime.rebuild.rebuild(self.namespace, asked)
+        asked = decode.rebuild({"projection": projection})
+        return await self.runtime.rebuild.rebuild(self.namespace, asked.projection)
 
     async def erase(self) -> ErasureReceipt:
         """Remove all that is known of the namespace, for good: there is no way back.

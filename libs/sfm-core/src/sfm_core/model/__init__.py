@@ -1,6 +1,6 @@
 """The values that cross boundaries: frozen, slotted, keyword-only."""
 
-from sfm_core.model.digests import Digest, Projected, Rebuilt
+from sfm_core.model.digests import Digest, Projected, Rebuilt, StoredVector
 from sfm_core.model.embedders import EmbedderInfo
 from sfm_core.model.erasures import Erased, ErasureReceipt, StoreErased
 from sfm_core.model.events import Event, EventPage
@@ -180,6 +180,7 @@ __all__ = [
     "StoreItem",
     "StoreStats",
     "Stored",
+    "StoredVector",
     "TransferLine",
     "Unlink",
     "Unlinked",

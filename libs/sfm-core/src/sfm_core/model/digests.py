@@ -1,7 +1,11 @@
 """A few bytes that stand for a whole set."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
+from uuid import UUID
+
+from sfm_core.coordinates import Coordinate
 
 _MODULUS = 2**64
 
@@ -13,6 +17,10 @@ class Digest:
     count: int
     total: int
     """The sum, modulo 2**64, of 64 bits of each member's SHA-256."""
+
+    def __add__(self, other: "Digest") -> "Digest":
+        """Of both sets together, which have no member in common."""
+        return Digest(self.count + other.count, (self.total + other.total) % _MODULUS)
 
     @property
     def text(self) -> str:
@@ -30,6 +38,20 @@ class Projected(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StoredVector:
+    """What of a live memory is embedded, and the vector that stands beside it."""
+
+    coordinate: Coordinate
+    id: UUID
+    version: int
+    text: str
+    source: str | None
+    occurred_at: datetime | None
+    vector: bytes | None
+    """As it is stored, damaged or not; None: there is none of this version."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rebuilt:
     """What became of a projection that was built anew."""
 
@@ -38,9 +60,11 @@ class Rebuilt:
     """None: there was nothing of it in this process."""
     after: Digest
     truth: Digest
-    """Of the record store, right after."""
+    """Of the record store, right after; of `vectors`: what the texts embed to."""
     position: int
     """Of the log; what was written since is in none of them."""
+    next: Coordinate | None = None
+    """Only a portion was done, and the digests are of it: go on behind this one."""
 
     @property
     def is_sound(self) -> bool:

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import Protocol
 from uuid import UUID
 
-from sfm_core.model import F32, Digest
+from sfm_core.coordinates import Coordinate
+from sfm_core.model import F32, Digest, StoredVector
 
 
 class Digests(Protocol):
@@ -19,12 +20,27 @@ class Digests(Protocol):
         ...
 
     async def vectors(self, namespace: str, *, model_revision: str) -> Digest:
-        """Of the live memories' vectors under a model revision, as they are stored."""
+        """Of the live memories' vectors under a model revision, as they are stored.
+
+        Bit by bit, so that a vector that is not its memory's own shows.
+        """
         ...
 
 
 class VectorMender(Protocol):
-    """Puts vectors under memories that have none, or a damaged one."""
+    """Shows what is embedded beside the vectors that stand for it, and puts others there."""
+
+    async def embedded(
+        self, namespace: str, *, model_revision: str, after: Coordinate | None, limit: int
+    ) -> Sequence[StoredVector]:
+        """Live memories behind `after` by their coordinates' texts; none: there are no more.
+
+        At most `limit`, and fewer when their texts are long: no call holds more than a few MB.
+
+        Raises:
+            Unavailable: the store does not answer.
+        """
+        ...
 
     async def put_vectors(
         self, namespace: str, vectors: Sequence[tuple[UUID, int, F32]], *, model_revision: str

@@ -5,6 +5,7 @@ from typing import Final, final
 
 import anyio.to_thread
 
+from sfm_core.coordinates import Coordinate
 from sfm_core.lexical.analysis import Analyzer
 from sfm_core.model import Digest, Projected, Rebuilt
 from sfm_core.ports import ChangeFeed, Digests, Embedder, Projection, RecordStore, VectorMender
@@ -15,12 +16,9 @@ from sfm_core.recall.digests import (
     stored_graph_digest,
     stored_lexical_digest,
 )
+from sfm_core.recall.revectoring import Revectoring
 from sfm_core.recall.view import Snapshot
 from sfm_core.recall.views import Views
-from sfm_core.text import indexed_text
-
-_BATCH: Final = 64
-
 
 _OF_VIEW: Final[Mapping[Projected, Callable[[Snapshot], Digest]]] = {
     Projected.SLAB: slab_digest,
@@ -49,35 +47,49 @@ class Rebuild:
         self._feed = feed
         self._records = records
         self._digests = digests
-        self._mender = mender
+        self._revectoring = Revectoring(mender=mender, embedder=embedder)
         self._embedder = embedder
         self._analyzer = analyzer
         self._cache = cache
 
-    async def rebuild(self, namespace: str, projection: Projected) -> Rebuilt:
+    async def rebuild(
+        self,
+        namespace: str,
+        projection: Projected,
+        *,
+        after: Coordinate | None = None,
+        within_s: float | None = None,
+    ) -> Rebuilt:
         """Digests before and after, and of the truth.
 
         `slab`, `lexical` and `graph` are read anew from the record store, the copy on disk
-        too; `vectors` embeds what has no sound vector under the model in use; `cache` is
-        emptied, and fills by itself.
+        too; `vectors` embeds every text anew under the model in use and puts right what
+        differs; `cache` is emptied, and fills by itself.
+
+        Vectors can be done in portions: those behind `after`, no page beginning later than
+        `within_s` after the call. Then the digests are of the portion, and `next` says where the
+        next one begins.
 
         Raises:
             Unavailable: the store or the embedder does not answer.
         """
+        more: Coordinate | None = None
         before: Digest | None
         match projection:
             case Projected.VECTORS:
-                before, after, truth = await self._vectors(namespace)
+                done = await self._revectoring.portion(namespace, after=after, within_s=within_s)
+                before, found, truth, more = done.before, done.after, done.truth, done.next
             case Projected.CACHE:
-                before, after, truth = await self._emptied(namespace)
+                before, found, truth = await self._emptied(namespace)
             case _:
-                before, after, truth = await self._view(namespace, projection)
+                before, found, truth = await self._view(namespace, projection)
         return Rebuilt(
             projection=projection.value,
             before=before,
-            after=after,
+            after=found,
             truth=truth,
             position=(await self._records.stats(namespace)).position,
+            next=more,
         )
 
     async def _view(
@@ -104,28 +116,6 @@ class Rebuild:
                 return await stored_graph_digest(self._feed, namespace)
             case _:
                 return await self._digests.vectors(namespace, model_revision=revision)
-
-    async def _vectors(self, namespace: str) -> tuple[Digest, Digest, Digest]:
-        """The truth is what the texts embed to: as many as memories live, the mended included."""
-        revision = self._embedder.info.model_revision
-        before = await self._digests.vectors(namespace, model_revision=revision)
-        async for rows in self._feed.load(namespace, model_revision=revision):
-            bare = [row for row in rows if row.vector is None]
-            for start in range(0, len(bare), _BATCH):
-                batch = bare[start : start + _BATCH]
-                texts = [
-                    indexed_text(row.text, source=row.source, occurred_at=row.occurred_at)
-                    for row in batch
-                ]
-                vectors = await self._embedder.embed(texts)
-                await self._mender.put_vectors(
-                    namespace,
-                    [(r.id, r.version, v) for r, v in zip(batch, vectors, strict=True)],
-                    model_revision=revision,
-                )
-        after = await self._digests.vectors(namespace, model_revision=revision)
-        live = (await self._records.stats(namespace)).total
-        return before, after, Digest(live, after.total)
 
     async def _emptied(self, namespace: str) -> tuple[Digest | None, Digest, Digest]:
         nothing = Digest(0, 0)

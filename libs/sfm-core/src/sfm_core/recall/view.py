@@ -325,7 +325,9 @@ class View:
         if row.version != known:
             return row.version > known
         at = self._row_of.get(row.id.bytes)
-        return at is not None and row.vector is not None and not self._embedded.view()[at]
+        if at is None or row.vector is None:
+            return False
+        return not self._embedded.view()[at] or not self._slab.holds(at, row.vector)
 
     def _kill(self, memory: bytes) -> None:
         row = self._row_of.pop(memory, None)

@@ -88,6 +88,10 @@ class Slab:
             self._copy_ahead(_COPY_PER_ROW * count + _COPY_AT_LEAST)
         return first
 
+    def holds(self, row: int, vector: F32) -> bool:
+        """Whether the row has exactly these bits."""
+        return bool(self._vectors[row].tobytes() == vector.tobytes())
+
     def snapshot(self) -> SlabSnapshot:
         """The rows of this moment, for any thread and any time."""
         rows = self._rows  # first: the array may only be newer than the count

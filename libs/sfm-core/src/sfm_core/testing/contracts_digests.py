@@ -11,7 +11,7 @@ import pytest
 
 from sfm_core import jsontext
 from sfm_core.digesting import digest_of, link_share, memory_share, vector_share
-from sfm_core.model import Delete, Digest, Kind, LinkKey, PutLink, Stamp, Unlink
+from sfm_core.model import Delete, Digest, Kind, LinkKey, PutLink, Stamp, StoredVector, Unlink
 from sfm_core.ports import Digests, LinkStore, RecordStore, VectorMender
 from sfm_core.testing.contracts_store import namespace
 from sfm_core.testing.writes import REVISION, a_vector, an_upsert, at
@@ -145,8 +145,37 @@ class DigestsContract:
         memories = await store.get(namespace, [at("1"), at("2")])
         given = [(one.id, 1, a_vector(5.0)) for one in memories.values()]
         assert await digests.put_vectors(namespace, given, model_revision="new") == 1
+        shown = await digests.embedded(namespace, model_revision="new", after=None, limit=9)
+        assert [(one.coordinate.text, one.vector) for one in shown] == [
+            ("1", a_vector(5.0).tobytes()),
+            ("2", None),
+        ]
         rows = await store.view_rows(namespace, [one.id for one in memories.values()],
                                      model_revision="new")  # fmt: skip
         found = {row.coordinate.text: row.vector for row in rows}
         assert found["2"] is None
         assert np.array_equal(found["1"], a_vector(5.0))  # type: ignore[arg-type]
+
+    async def test_what_is_embedded_comes_in_pages_that_end(
+        self, store: RecordStore, digests: Both, namespace: str
+    ) -> None:
+        said: dict[str, Any] = {"text": "tea", "source": "ada", "occurred_at": STAMP.created_at}
+        coords = ["1", "10", "2", "-3,4"]
+        await store.apply(namespace, [an_upsert(c, **said) for c in coords] + [an_upsert("5")])
+        await store.apply(namespace, [Delete(coordinate=at("5"))])
+        found: list[StoredVector] = []
+        behind = None
+        while page := await digests.embedded(
+            namespace, model_revision=REVISION, after=behind, limit=3
+        ):
+            assert len(page) <= 3
+            found += page
+            behind = page[-1].coordinate
+        assert [one.coordinate.text for one in found] == sorted(coords)
+        live = await store.get(namespace, [at(c) for c in coords])
+        assert [(one.id, one.version) for one in found] == [
+            (live[one.coordinate].id, 1) for one in found
+        ]
+        assert {(one.text, one.source, one.occurred_at) for one in found} == {
+            ("tea", "ada", STAMP.created_at)
+        }

@@ -20,8 +20,9 @@ CALLS: Final[dict[str, Call]] = {
         tag="operations",
         summary="Build a projection anew",
         description="`slab`, `lexical` and `graph`: this process drops its view and reads it from "
-        "the record store again. `vectors`: what has no sound vector under the model in use is "
-        "embedded. `cache`: emptied. Digests before and after, and of the record store.",
+        "the record store again. `vectors`: every text is embedded anew under the model in use, "
+        "and what differs is put right, in portions of half a minute: ask again with `next` as "
+        "`after` until it is null. `cache`: emptied. Digests before and after, and of the truth.",
         body="RebuildIn",
         example={"projection": "slab"},
         answers={200: answer("Digests, and whether they agree.", "Rebuilt")},

@@ -86,15 +86,24 @@ SCHEMAS: Final[dict[str, Schema]] = {
             ),
         }
     ),
-    "RebuildIn": record({"projection": text(enum=[one.value for one in Projected])}),
+    "RebuildIn": record(
+        {
+            "projection": text(enum=[one.value for one in Projected]),
+            "after": text(description="Of `vectors`: `next` of the answer before."),
+        },
+        required=("projection",),
+    ),
     "Rebuilt": record(
         {
             "projection": text(enum=[one.value for one in Projected]),
             "before": or_null(_DIGEST),
             "after": _DIGEST,
-            "truth": described(_DIGEST, "Of the record store."),
+            "truth": described(_DIGEST, "Of the record store; of what its texts embed to."),
             "sound": described(FLAG, "`after` and `truth` are equal."),
             "position": integer(description="Of the log, right after."),
+            "next": described(
+                or_null(text()), "Of `vectors`: the digests are of a portion; give it as `after`."
+            ),
         }
     ),
     "EventPage": record(

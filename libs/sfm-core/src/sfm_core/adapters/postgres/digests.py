@@ -9,16 +9,18 @@ import asyncpg
 
 from sfm_core.adapters.postgres.pool import Pool
 from sfm_core.adapters.postgres.queries import load_queries
-from sfm_core.adapters.postgres.rows import vector_bytes
+from sfm_core.adapters.postgres.rows import plain_uuid, vector_bytes
 from sfm_core.adapters.postgres.writes import enter
-from sfm_core.model import F32, Digest
+from sfm_core.coordinates import Coordinate
+from sfm_core.model import F32, Digest, StoredVector
 
 _SQL: Final = load_queries("digests")
 _PATIENCE_S: Final = 120.0
+_PAGE_BYTES: Final = 4 * 1024 * 1024
 
 
 class PostgresDigests:
-    """Implements `Digests` and `VectorMender`; reads all of a namespace in one statement."""
+    """Implements `Digests` and `VectorMender`; a whole namespace is one statement."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -31,6 +33,27 @@ class PostgresDigests:
 
     async def vectors(self, namespace: str, *, model_revision: str) -> Digest:
         return await self._digest(namespace, _SQL["digest_vectors"], model_revision)
+
+    async def embedded(
+        self, namespace: str, *, model_revision: str, after: Coordinate | None, limit: int
+    ) -> Sequence[StoredVector]:
+        behind = "" if after is None else after.text
+        async with self._pool.paged(namespace) as connection:
+            rows = await connection.fetch(
+                _SQL["embedded"], namespace, model_revision, behind, limit, _PAGE_BYTES
+            )
+        return [
+            StoredVector(
+                coordinate=Coordinate(row["coord"]),
+                id=plain_uuid(row["id"]),
+                version=row["version"],
+                text=row["text"],
+                source=row["source"],
+                occurred_at=row["occurred_at"],
+                vector=row["vector"],
+            )
+            for row in rows
+        ]
 
     async def put_vectors(
         self, namespace: str, vectors: Sequence[tuple[UUID, int, F32]], *, model_revision: str

@@ -40,6 +40,25 @@ JOIN memory_vectors AS v
     ON v.namespace = m.namespace AND v.id = m.id AND v.model_revision = $2 AND v.version = m.version
 WHERE m.namespace = $1 AND m.deleted_at IS NULL;
 
+-- embedded --
+-- What is embedded of live memories, and their vectors under one model revision, by coordinate
+-- behind $3; no more rows when their texts have come to $5 bytes.
+SELECT coord, id, version, text, source, occurred_at, vector
+FROM (
+    SELECT m.coord, m.id, m.version, m.text, m.source, m.occurred_at, v.vector,
+           sum(octet_length(m.text)) OVER (ORDER BY m.coord ROWS UNBOUNDED PRECEDING)
+               - octet_length(m.text) AS bytes_before
+    FROM memories AS m
+    LEFT JOIN memory_vectors AS v
+        ON v.namespace = m.namespace AND v.id = m.id AND v.model_revision = $2
+            AND v.version = m.version
+    WHERE m.namespace = $1 AND m.coord > $3 AND m.deleted_at IS NULL
+    ORDER BY m.coord
+    LIMIT $4
+) AS page
+WHERE bytes_before < $5
+ORDER BY coord;
+
 -- put_vectors --
 -- Vectors of versions that are still the present ones; a change to the feed.
 INSERT INTO memory_vectors AS v (namespace, id, model_revision, version, vector, xid)
