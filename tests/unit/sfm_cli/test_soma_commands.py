@@ -131,7 +131,7 @@ def test_places_budget_and_passages_are_told_beside_the_hits() -> None:
             placed | {"coordinate": [3], "rank": 9, "score": 0.25, "absent_for": ["outranked"]},
         ],
         "budget": {"limit": 100, "used": 40, "left_out": 2},
-        "degraded": [],
+        "degraded": ["slab", "changing"],
     }
     lines = run_soma("recall", "tea", client=FakeClient({"recall": found})).stdout.splitlines()
     assert lines[1].endswith("the passage")
@@ -139,6 +139,8 @@ def test_places_budget_and_passages_are_told_beside_the_hits() -> None:
         "1,2: no rank: no hit (kind, filter)",
         "3: rank 9, score 0.2500: no hit (outranked)",
         "about 40 of 100 tokens, 2 left out",
+        "without: slab (did not answer)",
+        "left out: what was being changed while it was read",
     ]
 
 

@@ -13,6 +13,8 @@ from sfm_cli.output import facts, plain, table
 
 _BEFORE_MARK: Final = 24
 """Characters of a passage shown before what was looked for."""
+_CHANGING: Final = "changing"
+"""In `degraded`: no leg, but a memory that was left out."""
 
 
 def place(numbers: Sequence[float]) -> str:
@@ -229,9 +231,12 @@ def _beside(document: Document) -> list[RenderableType]:
     if budget is not None:
         left = f", {budget['left_out']} left out" if budget["left_out"] else ""
         lines.append(f"about {budget['used']} of {budget['limit']} tokens{left}")
-    legs = document.get("degraded") or []
+    degraded = document.get("degraded") or []
+    legs = [leg for leg in degraded if leg != _CHANGING]
     if legs:
         lines.append(f"without: {', '.join(legs)} (did not answer)")
+    if _CHANGING in degraded:
+        lines.append("left out: what was being changed while it was read")
     return lines
 
 

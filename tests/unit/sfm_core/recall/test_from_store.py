@@ -11,7 +11,14 @@ from sfm_core.coordinates import Coordinate
 from sfm_core.errors import DeadlineExceeded, Unavailable
 from sfm_core.filters import Op, Term
 from sfm_core.model import Absence, Box, Mode, ViewRow
-from tests.unit.sfm_core.recall.test_engine import POLICY, SwitchedStore, World, a_world, shown
+from tests.unit.sfm_core.recall.test_engine import (
+    POLICY,
+    SwitchedStore,
+    World,
+    a_world,
+    as_bytes,
+    shown,
+)
 
 QUICK = replace(POLICY, deadline_s=15.0, patience_s=0.1)
 
@@ -151,3 +158,29 @@ async def test_a_memory_that_no_word_finds_is_still_explained() -> None:
             (Absence.UNRELATED,),
             (Absence.UNKNOWN,),
         ]
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+async def test_naming_memories_does_not_change_the_answer_it_asks_about(mode: Mode) -> None:
+    async with a_world(policy=replace(QUICK, fast_core=False), words=True) as world:
+        await filled(world)
+        asked: dict[str, Any] = {"mode": mode, "top_k": 20, "explain": True}
+        plain = await world.ask("tea", **asked)
+        places = tuple(Coordinate.of([n]) for n in (0, 1, 2, 3, 99))
+        named = await world.ask("tea", explain_for=places, **asked)
+        assert as_bytes(named) == as_bytes(plain)
+        ranks = {hit.memory.coordinate: at for at, hit in enumerate(plain.hits, start=1)}
+        for one in named.placed:
+            assert (not one.absent_for) == (one.coordinate in ranks)
+            if one.coordinate in ranks:
+                assert one.rank == ranks[one.coordinate]
+
+
+async def test_a_memory_that_only_its_vector_connects_is_said_to_need_the_view() -> None:
+    async with a_world(policy=replace(QUICK, fast_core=False), words=True) as world:
+        await filled(world)
+        places = (Coordinate.of([1]),)
+        found = await world.ask("garden", mode=Mode.VECTOR, top_k=20, explain_for=places)
+        [placed] = found.placed
+        assert 1 not in shown(found)
+        assert Absence.SLAB in placed.absent_for or placed.rank is None

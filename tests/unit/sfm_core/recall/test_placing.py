@@ -1,19 +1,26 @@
 """`explain_for`: the rank of a memory, or why it is no hit, held against the ranking itself."""
 
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import anyio
+import anyio.to_thread
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sfm_core.coordinates import Coordinate
 from sfm_core.filters import Op, Term
-from sfm_core.model import Absence, Box, Kind, Mode, Placed, ViewRow
+from sfm_core.model import Absence, Box, Kind, Mode, Placed, RecallQuery, ViewRow
+from sfm_core.recall import placing
 from sfm_core.recall.placing import answered
-from sfm_core.recall.rank import Candidate, Plan, rank
-from sfm_core.recall.view import View
+from sfm_core.recall.rank import Candidate, Plan, Standing, rank, standings
+from sfm_core.recall.view import Snapshot, View
+from tests.unit.sfm_core.recall.test_engine import POLICY, a_world, shown
 from tests.unit.sfm_core.recall.test_rank import NOW, START, a_plan, a_row, a_view, unit
 
 ROW = st.tuples(
@@ -131,3 +138,68 @@ def test_what_was_never_stored_or_was_deleted_is_unknown() -> None:
     places = (a_row(1).coordinate, a_row(9).coordinate)
     _, found = explained(view, a_plan(explain_for=places))
     assert [found[place].absent_for for place in places] == [(Absence.UNKNOWN,)] * 2
+
+
+# -- beside other recalls ----------------------------------------------------------------------
+
+
+class Gate:
+    """Stands in for `standings`: each holds its thread until it is let go on; counted."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.begun = 0
+        self.at_once = 0
+        self.most_at_once = 0
+        self.inside = threading.Semaphore(0)
+        self.go_on = threading.Event()
+        self._standings = standings
+        monkeypatch.setattr(placing, "standings", self)
+
+    def __call__(self, snapshot: Snapshot, plan: Plan, rows: Sequence[int]) -> dict[int, Standing]:
+        self.begun += 1
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
+        self.inside.release()
+        assert self.go_on.wait(20)
+        self.at_once -= 1
+        return self._standings(snapshot, plan, rows)
+
+
+async def test_explaining_a_batch_neither_holds_up_others_nor_outlives_its_caller(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    gate = Gate(monkeypatch)
+    names = (Coordinate.of([0]),)
+    batch = [RecallQuery(query=f"tea {n}", explain_for=names) for n in range(64)]
+    async with a_world(policy=replace(POLICY, deadline_s=25.0)) as world:
+        for at in range(5):
+            await world.put(at, f"tea {at}")
+        async with anyio.create_task_group() as asking:
+            asking.start_soon(world.engine.recall_many, "acme", batch)
+            await anyio.to_thread.run_sync(gate.inside.acquire)
+            with anyio.fail_after(5):
+                for at in range(5):
+                    assert at in shown(await world.ask(f"tea {at}"))
+            asking.cancel_scope.cancel()
+            gate.go_on.set()
+        assert gate.begun == 1
+        placed = (await world.ask("tea 0", explain_for=names)).placed
+        assert [one.rank for one in placed] == [1]
+
+
+async def test_two_who_ask_for_explanations_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    gate = Gate(monkeypatch)
+    gate.go_on.set()
+    names = (Coordinate.of([0]),)
+    batch = [RecallQuery(query=f"tea {n}", explain_for=names) for n in range(6)]
+    async with a_world(policy=replace(POLICY, deadline_s=25.0)) as world:
+        for at in range(5):
+            await world.put(at, f"tea {at}")
+        alone = await world.engine.recall_many("acme", batch)
+        async with anyio.create_task_group() as asking:
+            for _ in range(2):
+                asking.start_soon(world.engine.recall_many, "acme", batch)
+        assert gate.begun == 18
+        assert gate.most_at_once == 1
+        for query, one in zip(batch, alone, strict=True):
+            assert (await world.engine.recall("acme", query)).placed == one.placed

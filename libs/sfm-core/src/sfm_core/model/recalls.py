@@ -19,7 +19,7 @@ class Mode(StrEnum):
 
 
 class Leg(StrEnum):
-    """A way to find candidates; also the names in `degraded` (with `slab`)."""
+    """A way to find candidates; also the names in `degraded` (with `slab`, `changing`)."""
 
     VECTOR = "vector"
     KEYWORD = "keyword"
@@ -145,6 +145,10 @@ class Absence(StrEnum):
     OUTRANKED = "outranked"
     BUDGET = "budget"
     """It did not fit into what `budget_tokens` left."""
+    CHANGING = "changing"
+    """It was changed each time between its ranking and its reading."""
+    SLAB = "slab"
+    """There is no view in memory, and the store did not find it by the words of the question."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

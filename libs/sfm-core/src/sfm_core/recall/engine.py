@@ -1,13 +1,11 @@
 """RecallEngine: from a question to explained hits, under one deadline."""
 
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
-from operator import attrgetter
 from time import perf_counter
 from typing import Final, final
-from uuid import UUID
 
 import anyio
 import numpy as np
@@ -15,7 +13,7 @@ import numpy as np
 from sfm_core.errors import DeadlineExceeded, Unavailable
 from sfm_core.importance import RESERVOIR
 from sfm_core.lexical.analysis import Analyzer
-from sfm_core.model import Hit, Json, Memory, Mode, RecallQuery, RecallResult, Weights
+from sfm_core.model import Hit, Json, Mode, RecallQuery, RecallResult, Weights
 from sfm_core.offload import off_loop
 from sfm_core.owned import owned_tasks
 from sfm_core.ports import (
@@ -35,24 +33,22 @@ from sfm_core.ports import (
     WordSearch,
 )
 from sfm_core.recall.from_store import FromStore
-from sfm_core.recall.hits import costs_little, shown
+from sfm_core.recall.hits import costs_little, declared, shown
 from sfm_core.recall.keeping import Keeper
 from sfm_core.recall.linked import HitLinks
 from sfm_core.recall.payloads import PayloadColumns
-from sfm_core.recall.rank import Candidate, Ranked
-from sfm_core.recall.rankings import Ranking, Rankings
+from sfm_core.recall.rankings import Rankings
 from sfm_core.recall.reservoir import Reservoir
 from sfm_core.recall.rows import CachedRows
 from sfm_core.recall.scans import Scans
+from sfm_core.recall.settling import Settling
 from sfm_core.recall.streaming import HitStream, first_of
-from sfm_core.recall.view import Snapshot, View
+from sfm_core.recall.view import View
 from sfm_core.recall.views import Views, ViewsPolicy
 from sfm_core.scoring import Scoring
 
 PATIENCE: Final = 0.2
 """`RecallPolicy.patience_s` as a share of the deadline."""
-TRIES: Final = 3
-"""How often a recall starts again because the store had moved on from the view."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +77,7 @@ class RecallEngine:
 
     The view decides which memories and in what order; the rows come from the store, so what
     was deleted or changed elsewhere since is never shown: then the view catches up first and
-    the recall starts again.
+    the recall starts again. What changes faster than that is left out, and `degraded` says so.
     """
 
     def __init__(
@@ -104,7 +100,7 @@ class RecallEngine:
         self._links = links
         self._feed = feed
         self._records = records
-        self._rows = rows
+        self._settling = Settling(rows=rows, records=records, telemetry=telemetry)
         self._analyzer = analyzer
         self._scoring = scoring
         self._policy = policy
@@ -306,7 +302,7 @@ class RecallEngine:
         self, namespace: str, queries: Sequence[RecallQuery], started: float
     ) -> tuple[RecallResult, ...]:
         async with self._rankings.open(namespace, queries) as ranking:
-            snapshot, ranked, memories = await self._settled(namespace, ranking)
+            snapshot, ranked, memories = await self._settling.settled(namespace, ranking)
         made = await off_loop(
             lambda: [
                 shown(namespace, q, self._analyzer, one.candidates, one.placed, memories)
@@ -321,7 +317,7 @@ class RecallEngine:
                 hits=found,
                 position=snapshot.position,
                 took_ms=took_ms,
-                degraded=degraded,
+                degraded=declared(degraded, one, self._telemetry),
                 placed=one.placed,
                 budget=one.budget,
             )
@@ -330,7 +326,7 @@ class RecallEngine:
 
     async def _begun(self, namespace: str, query: RecallQuery, started: float) -> HitStream:
         async with self._rankings.open(namespace, [query]) as ranking:
-            snapshot, [ranked], first = await self._settled(namespace, ranking, first_of)
+            snapshot, [ranked], first = await self._settling.settled(namespace, ranking, first_of)
         return HitStream(
             namespace,
             query,
@@ -339,43 +335,11 @@ class RecallEngine:
             ranked=ranked,
             degraded=ranking.degraded[0],
             first=first,
-            fetch=partial(self._fetch, namespace),
+            fetch=partial(self._settling.fetch, namespace),
+            telemetry=self._telemetry,
             links=self._links,
             started=started,
         )
-
-    async def _settled(
-        self,
-        namespace: str,
-        ranking: Ranking,
-        wanted: Callable[[Ranked], Sequence[Candidate]] = attrgetter("candidates"),
-    ) -> tuple[Snapshot, Sequence[Ranked], Mapping[UUID, Memory]]:
-        """Ranks and the `wanted` rows, which agree; after the last try what does not goes."""
-        tries = TRIES
-        while True:
-            tries -= 1
-            snapshot, ranked = await ranking.rank()
-            versions = {c.id: c.version for one in ranked for c in wanted(one)}
-            memories = await self._fetch(namespace, versions)
-            moved = any(
-                memory not in memories or memories[memory].version != version
-                for memory, version in versions.items()
-            )
-            if not moved or not tries:
-                return snapshot, ranked, memories
-            await ranking.renew()
-
-    async def _fetch(self, namespace: str, versions: Mapping[UUID, int]) -> Mapping[UUID, Memory]:
-        started = perf_counter()
-        if versions:
-            memories = await self._rows.fetch(namespace, list(versions))
-        else:
-            memories = {}
-            if not self._views.healthy:
-                await self._records.ping()  # an outage must not look like an empty memory
-        took = perf_counter() - started
-        self._telemetry.observe("recall_stage_seconds", took, stage="hydrate")
-        return memories
 
 
 def _slab_facts(view: View) -> Mapping[str, Json]:

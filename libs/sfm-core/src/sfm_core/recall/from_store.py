@@ -1,6 +1,7 @@
 """Recalls of namespaces that have no view in memory: candidates by words, scored all the same."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final, final
 from uuid import UUID
 
@@ -10,9 +11,9 @@ from sfm_core.coordinates import memory_id
 from sfm_core.filters import payload_paths
 from sfm_core.importance import RESERVOIR
 from sfm_core.lexical.analysis import Analyzer
-from sfm_core.model import EmbedderInfo, Sample, ViewRow
+from sfm_core.model import Absence, EmbedderInfo, Placed, Sample, ViewRow
 from sfm_core.ports import ChangeFeed, RecordStore, WordSearch
-from sfm_core.recall.placing import answered
+from sfm_core.recall.placing import answered, placed
 from sfm_core.recall.rank import Plan, Ranked
 from sfm_core.recall.view import Snapshot, View
 
@@ -77,23 +78,53 @@ class FromStore:
             namespace, ids, model_revision=self._embedder.model_revision
         )
         return await anyio.to_thread.run_sync(
-            self._scored, namespace, plan, rows, samples, position
+            self._scored, plan, frozenset(found), rows, samples, position, namespace
         )
 
     def _scored(
+        self,
+        plan: Plan,
+        found: frozenset[UUID],
+        rows: Sequence[ViewRow],
+        samples: Sequence[Sample],
+        position: int,
+        namespace: str,
+    ) -> tuple[Snapshot, Ranked]:
+        """The ranking of what was `found`; what was only named is judged in a view of its own."""
+        candidates = [row for row in rows if row.id in found]
+        snapshot = self._viewed(namespace, plan, candidates, samples, position)
+        [ranked] = answered(namespace, snapshot, [plan])
+        if len(candidates) < len(rows):
+            beside = self._viewed(namespace, plan, rows, samples, position)
+            judged = placed(namespace, beside, plan)
+            ranked = replace(
+                ranked,
+                placed=[
+                    inside if memory_id(namespace, inside.coordinate) in found else _unfound(one)
+                    for inside, one in zip(ranked.placed, judged, strict=True)
+                ],
+            )
+        return snapshot, ranked
+
+    def _viewed(
         self,
         namespace: str,
         plan: Plan,
         rows: Sequence[ViewRow],
         samples: Sequence[Sample],
         position: int,
-    ) -> tuple[Snapshot, Ranked]:
+    ) -> Snapshot:
         view = View(namespace, dim=self._embedder.dim, analyzer=self._analyzer)
         if plan.query.filter is not None:
             view.columns.begin(payload_paths(plan.query.filter))
         view.apply(rows, samples)
         view.columns.complete()
         view.advance(position)
-        snapshot = view.snapshot()
-        [ranked] = answered(namespace, snapshot, [plan])
-        return snapshot, ranked
+        return view.snapshot()
+
+
+def _unfound(judged: Placed) -> Placed:
+    """Of a memory that the store did not find: its rank is the one it would have."""
+    if judged.rank is None:
+        return judged
+    return replace(judged, absent_for=(Absence.SLAB, *judged.absent_for))

@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from time import perf_counter
 from typing import Final, final
 
@@ -34,6 +35,8 @@ class Ranking:
     rank: Callable[[], Awaitable[tuple[Snapshot, Sequence[Ranked]]]]
     renew: Callable[[], Awaitable[None]]
     """Await it before ranking anew."""
+    explained: Callable[[Snapshot, Sequence[Ranked]], Awaitable[Sequence[Ranked]]]
+    """What `rank` gave, with what became of the memories that the questions name."""
     degraded: Sequence[tuple[str, ...]]
     """For each question."""
 
@@ -93,6 +96,7 @@ class Rankings:
             yield Ranking(
                 rank=lambda: self._scans.rank(found, plans),
                 renew=self._needed_views().refresh,
+                explained=partial(self._scans.explained, namespace, plans),
                 degraded=degraded,
             )
 
@@ -116,7 +120,16 @@ class Rankings:
         async def nothing() -> None:
             """The store is asked anew anyway."""
 
-        return Ranking(rank=lambda: store.rank(namespace, plans), renew=nothing, degraded=degraded)
+        async def as_ranked(_: Snapshot, ranked: Sequence[Ranked]) -> Sequence[Ranked]:
+            """They are explained already: it costs little for so few rows."""
+            return ranked
+
+        return Ranking(
+            rank=lambda: store.rank(namespace, plans),
+            renew=nothing,
+            explained=as_ranked,
+            degraded=degraded,
+        )
 
     def _needed_store(self) -> FromStore:
         if self._from_store is None:

@@ -8,7 +8,8 @@ from uuid import UUID
 from sfm_core.lexical.analysis import Analyzer
 from sfm_core.model import Hit, Memory, RecallQuery, RecallResult
 from sfm_core.offload import off_loop
-from sfm_core.recall.hits import Showing, costs_little, settled
+from sfm_core.ports import Telemetry
+from sfm_core.recall.hits import Showing, costs_little, declared
 from sfm_core.recall.linked import HitLinks
 from sfm_core.recall.rank import Candidate, Ranked
 from sfm_core.recall.view import Snapshot
@@ -25,8 +26,8 @@ type Fetch = Callable[[Mapping[UUID, int]], Awaitable[Mapping[UUID, Memory]]]
 class HitStream:
     """The hits of one question, page by page, in the order of their rank.
 
-    Ranks are certain from the start: what is ranked is ranked whole. What was deleted or changed
-    after that is left out, as it would be from an answer in one piece.
+    Ranks are certain from the start: what is ranked is ranked whole. What was deleted after that
+    is left out; so is what was changed, and the summary says so.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class HitStream:
         first: Mapping[UUID, Memory],
         fetch: Fetch,
         links: HitLinks,
+        telemetry: Telemetry,
         started: float,
     ) -> None:
         """`first` are the memories of the `FIRST` best candidates."""
@@ -54,6 +56,7 @@ class HitStream:
         self._first: Mapping[UUID, Memory] | None = first
         self._fetch = fetch
         self._links = links
+        self._telemetry = telemetry
         self._started = started
 
     async def page(self) -> tuple[Hit, ...] | None:
@@ -78,15 +81,14 @@ class HitStream:
         return linked
 
     def summary(self) -> RecallResult:
-        """What an answer says beside its hits; after the last page."""
-        budget = self._showing.budget
+        """What an answer says beside its hits; once, after the last page."""
         return RecallResult(
             hits=(),
             position=self._position,
             took_ms=round(1000.0 * (perf_counter() - self._started), 3),
-            degraded=self._degraded,
-            placed=settled(self._namespace, self._placed, budget),
-            budget=budget,
+            degraded=declared(self._degraded, self._showing, self._telemetry),
+            placed=self._showing.settled(self._namespace, self._placed),
+            budget=self._showing.budget,
         )
 
 

@@ -11,7 +11,9 @@ CALLS: Final[dict[str, Call]] = {
         summary="Find the memories that matter for a question",
         description="With `Accept: text/event-stream` each hit is an event `hit` as soon as it is "
         "fetched, in the order of the JSON answer; then one `done` with what else that answer "
-        "says. An outage in between ends the stream with `error`, a problem document.",
+        "says. What is deleted in between is left out; what is changed in between too, and then "
+        "`done` has `changing` in `degraded`. An outage in between ends the stream with `error`, a "
+        "problem document.",
         body="RecallIn",
         example={"query": "what does Ada drink?", "top_k": 3, "explain": True},
         answers={

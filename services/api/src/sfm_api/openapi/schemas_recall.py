@@ -182,7 +182,13 @@ SCHEMAS: Final[dict[str, Schema]] = {
             "hits": listing(ref("Hit"), maxItems=MAX_TOP_K),
             "position": integer(description="The answer covers the log up to here."),
             "took_ms": number(minimum=0),
-            "degraded": listing(text(), description="What could not take part."),
+            "degraded": listing(
+                text(),
+                description="What could not take part: `vector` (no embedding of the question), "
+                "`slab` (no view in memory; the store found candidates by words), `graph` (no "
+                "links without that view), `changing` (a memory that was found was being changed "
+                "all the while it was ranked and read, and is left out).",
+            ),
             "explained": listing(ref("Placed"), maxItems=MAX_EXPLAINED),
             "budget": ref("Budget"),
         },

@@ -1,0 +1,156 @@
+"""Recalls while others write: what is live is found, or the answer says that it is not."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from uuid import UUID
+
+import anyio
+import pytest
+
+from sfm_core.coordinates import Coordinate
+from sfm_core.errors import Unavailable
+from sfm_core.model import Absence, Hit, Memory, Mode, RecallQuery
+from sfm_core.recall import settling
+from sfm_core.recall.settling import TRIES
+from sfm_core.recall.streaming import FIRST
+from tests.unit.sfm_core.recall.test_engine import POLICY, SwitchedStore, World, a_world, shown
+
+PATIENT = replace(POLICY, deadline_s=20.0)
+
+
+class Hot(SwitchedStore):
+    """The memory at 1 is changed just before its row is read, `left` times."""
+
+    left = 0
+    fetches = 0
+    world: World
+
+    async def fetch(self, namespace: str, ids: Collection[UUID]) -> Mapping[UUID, Memory]:
+        self.fetches += 1
+        if self.left:
+            self.left -= 1
+            await self.world.put(1, "tea in the garden", importance=float(self.left))
+        return await super().fetch(namespace, ids)
+
+
+@pytest.mark.parametrize("changes", [1, 2, 3, TRIES - 1])
+async def test_a_memory_that_changes_during_the_recall_is_found(changes: int) -> None:
+    store = Hot()
+    async with a_world(store, PATIENT) as world:
+        store.world = world
+        await world.put(1, "tea in the garden")
+        await world.put(2, "rain")
+        store.left = changes
+        found = await world.ask("tea garden", explain=True)
+        assert shown(found)[0] == 1
+        assert found.degraded == ()
+        explanation = found.hits[0].explanation
+        assert explanation is not None
+        assert sum(explanation.parts.values()) == found.hits[0].score
+
+
+async def test_a_memory_that_changes_all_the_while_is_left_out_and_the_answer_says_so() -> None:
+    store = Hot()
+    async with a_world(store, PATIENT) as world:
+        store.world = world
+        await world.put(1, "tea in the garden")
+        await world.put(2, "tea and rain")
+        store.left, store.fetches = 10_000, 0
+        places = (Coordinate.of([1]), Coordinate.of([2]))
+        found = await world.ask("tea garden", explain_for=places)
+        assert store.fetches == TRIES
+        assert shown(found) == [2]
+        assert found.degraded == ("changing",)
+        assert [one.absent_for for one in found.placed] == [(Absence.CHANGING,), ()]
+        assert ("recall_degraded_total", 1.0, {"leg": "changing"}) in world.telemetry.counted
+
+
+async def test_a_storm_of_writes_takes_half_the_time_at_most(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(settling, "SHARE", 0.0)
+    store = Hot()
+    async with a_world(store, PATIENT) as world:
+        store.world = world
+        await world.put(1, "tea in the garden")
+        store.left, store.fetches = 10_000, 0
+        assert (await world.ask("tea")).degraded == ("changing",)
+        assert store.fetches == 1
+
+
+async def test_what_is_deleted_all_the_while_is_not_shown_and_nothing_is_missing() -> None:
+    class Deleting(SwitchedStore):
+        async def fetch(self, namespace: str, ids: Collection[UUID]) -> Mapping[UUID, Memory]:
+            found = await super().fetch(namespace, ids)
+            return {id_: row for id_, row in found.items() if row.coordinate != gone}
+
+    gone = Coordinate.of([1])
+    async with a_world(Deleting(), PATIENT) as world:
+        await world.put(1, "tea")
+        await world.put(2, "tea")
+        found = await world.ask("tea", explain_for=(gone,))
+        assert shown(found) == [2]
+        assert found.degraded == ()
+        [placed] = found.placed
+        assert (placed.absent_for, placed.rank) == ((Absence.UNKNOWN,), None)
+
+
+async def all_of(world: World, query: RecallQuery) -> tuple[list[Hit], tuple[str, ...]]:
+    stream = await world.engine.stream("acme", query)
+    hits: list[Hit] = []
+    while (page := await stream.page()) is not None:
+        hits += page
+    return hits, stream.summary().degraded
+
+
+async def test_a_stream_says_at_its_end_what_changed_while_it_ran() -> None:
+    store = SwitchedStore()
+    async with a_world(store, PATIENT) as world:
+        for at in range(FIRST + 4):
+            await world.put(at, "tea", importance=float(100 - at))
+        query = RecallQuery(query="tea", top_k=50)
+        whole, degraded = await all_of(world, query)
+        assert len(whole) == FIRST + 4
+        assert degraded == ()
+        stream = await world.engine.stream("acme", query)
+        first = await stream.page()
+        assert first is not None
+        await world.put(FIRST + 2, "tea again")
+        rest = await stream.page()
+        assert rest is not None
+        assert [hit.memory.id for hit in (*first, *rest)] == [
+            hit.memory.id for hit in whole if hit.memory.coordinate != Coordinate.of([FIRST + 2])
+        ]
+        assert await stream.page() is None
+        assert stream.summary().degraded == ("changing",)
+
+
+# -- a store that hangs ------------------------------------------------------------------------
+
+
+class Hanging(SwitchedStore):
+    """From some moment on nothing is answered, and nothing is refused either."""
+
+    hangs = False
+
+    async def ping(self) -> None:
+        if self.hangs:
+            await anyio.sleep_forever()
+
+
+async def test_a_store_that_hangs_is_no_empty_memory_though_no_poll_has_failed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(settling, "PING_S", 0.05)
+    store = Hanging()
+    async with a_world(store, replace(PATIENT, poll_s=60.0)) as world:
+        await world.put(1, "tea")
+        await world.ask("tea")
+        unlike = RecallQuery(query="nothing like it", mode=Mode.KEYWORD)
+        assert (await world.engine.recall("acme", unlike)).hits == ()
+        store.hangs = True
+        assert world.engine.views.healthy
+        with anyio.fail_after(5), pytest.raises(Unavailable):
+            await world.engine.recall("acme", unlike)
+        store.hangs = False
+        assert (await world.engine.recall("acme", unlike)).hits == ()
