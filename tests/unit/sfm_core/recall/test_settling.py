@@ -1,6 +1,7 @@
 """Recalls while others write: what is live is found, or the answer says that it is not."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from uuid import UUID
 
@@ -12,7 +13,7 @@ from sfm_core.errors import Unavailable
 from sfm_core.model import Absence, Hit, Memory, Mode, RecallQuery
 from sfm_core.recall import settling
 from sfm_core.recall.settling import TRIES
-from sfm_core.recall.streaming import FIRST
+from sfm_core.recall.streaming import AGAIN, FIRST, HitStream
 from tests.unit.sfm_core.recall.test_engine import POLICY, SwitchedStore, World, a_world, shown
 
 PATIENT = replace(POLICY, deadline_s=20.0)
@@ -56,8 +57,8 @@ async def test_a_memory_that_changes_all_the_while_is_left_out_and_the_answer_sa
         await world.put(1, "tea in the garden")
         await world.put(2, "tea and rain")
         store.left, store.fetches = 10_000, 0
-        places = (Coordinate.of([1]), Coordinate.of([2]))
-        found = await world.ask("tea garden", explain_for=places)
+        named = (Coordinate.of([1]), Coordinate.of([2]))
+        found = await world.ask("tea garden", explain_for=named)
         assert store.fetches == TRIES
         assert shown(found) == [2]
         assert found.degraded == ("changing",)
@@ -95,34 +96,96 @@ async def test_what_is_deleted_all_the_while_is_not_shown_and_nothing_is_missing
         assert (placed.absent_for, placed.rank) == ((Absence.UNKNOWN,), None)
 
 
-async def all_of(world: World, query: RecallQuery) -> tuple[list[Hit], tuple[str, ...]]:
-    stream = await world.engine.stream("acme", query)
+LONG = RecallQuery(query="tea", top_k=50, explain=True)
+COUNT = FIRST + 6
+
+
+async def rest_of(stream: HitStream) -> list[Hit]:
     hits: list[Hit] = []
     while (page := await stream.page()) is not None:
         hits += page
-    return hits, stream.summary().degraded
+    return hits
 
 
-async def test_a_stream_says_at_its_end_what_changed_while_it_ran() -> None:
-    store = SwitchedStore()
+def places(hits: Sequence[Hit]) -> list[int]:
+    return [int(hit.memory.coordinate.axes[0]) for hit in hits]
+
+
+@asynccontextmanager
+async def a_stream_begun(
+    store: SwitchedStore | None = None,
+) -> AsyncGenerator[tuple[World, HitStream, list[Hit]]]:
+    """A stream over `COUNT` memories, the first page of which went out; 0 is the best."""
     async with a_world(store, PATIENT) as world:
-        for at in range(FIRST + 4):
+        for at in range(COUNT):
             await world.put(at, "tea", importance=float(100 - at))
-        query = RecallQuery(query="tea", top_k=50)
-        whole, degraded = await all_of(world, query)
-        assert len(whole) == FIRST + 4
-        assert degraded == ()
-        stream = await world.engine.stream("acme", query)
+        stream = await world.engine.stream("acme", LONG)
         first = await stream.page()
         assert first is not None
-        await world.put(FIRST + 2, "tea again")
-        rest = await stream.page()
-        assert rest is not None
-        assert [hit.memory.id for hit in (*first, *rest)] == [
-            hit.memory.id for hit in whole if hit.memory.coordinate != Coordinate.of([FIRST + 2])
+        assert places(first) == list(range(FIRST))
+        yield world, stream, list(first)
+
+
+@pytest.mark.parametrize(
+    ("text", "importance"),
+    [("tea", 100.0 - (COUNT - 2)), ("tea and rain", 90.0), ("tea", 87.0), ("rain", 87.5)],
+)
+async def test_what_changes_behind_the_first_page_is_shown_as_it_is_where_its_place_is_certain(
+    text: str, importance: float
+) -> None:
+    async with a_stream_begun() as (world, stream, first):
+        position = await world.put(COUNT - 2, text, importance=importance)
+        hits = first + await rest_of(stream)
+        now = await world.engine.recall("acme", LONG)
+        assert [(h.memory.id, h.memory.version) for h in hits] == [
+            (h.memory.id, h.memory.version) for h in now.hits
         ]
-        assert await stream.page() is None
+        scores = [hit.score for hit in hits]
+        assert scores == sorted(scores, reverse=True)
+        for hit in hits:
+            assert hit.explanation is not None
+            assert sum(hit.explanation.parts.values()) == hit.score
+        assert stream.summary().degraded == ()
+        assert stream.summary().position == position
+
+
+async def test_what_would_have_come_before_what_went_out_is_left_out_and_the_end_says_so() -> None:
+    async with a_stream_begun() as (world, stream, first):
+        await world.put(COUNT - 2, "tea", importance=1e6)
+        hits = first + await rest_of(stream)
+        assert places(hits) == [at for at in range(COUNT) if at != COUNT - 2]
         assert stream.summary().degraded == ("changing",)
+
+
+async def test_what_changes_each_time_a_stream_reads_it_is_left_out_and_the_end_says_so() -> None:
+    class Restless(SwitchedStore):
+        fetches = 0
+        world: World | None = None
+
+        async def fetch(self, namespace: str, ids: Collection[UUID]) -> Mapping[UUID, Memory]:
+            self.fetches += 1
+            if self.world is not None:
+                await self.world.put(COUNT - 1, f"tea {self.fetches}", importance=87.0)
+            return await super().fetch(namespace, ids)
+
+    store = Restless()
+    async with a_stream_begun(store) as (world, stream, first):
+        store.world, store.fetches = world, 0
+        hits = first + await rest_of(stream)
+        assert places(hits) == list(range(COUNT - 1))
+        assert store.fetches == AGAIN + 1
+        assert stream.summary().degraded == ("changing",)
+
+
+async def test_what_is_deleted_behind_the_first_page_makes_room_for_the_next() -> None:
+    query = replace(LONG, top_k=FIRST + 2)
+    async with a_stream_begun() as (world, _, _):
+        stream = await world.engine.stream("acme", query)
+        first = await stream.page() or ()
+        await world.remember.delete("acme", Coordinate.of([FIRST]))
+        hits = [*first, *await rest_of(stream)]
+        assert places(hits) == [*range(FIRST), FIRST + 1, FIRST + 2]
+        assert stream.summary().degraded == ()
 
 
 # -- a store that hangs ------------------------------------------------------------------------

@@ -37,13 +37,14 @@ from sfm_core.recall.hits import costs_little, declared, shown
 from sfm_core.recall.keeping import Keeper
 from sfm_core.recall.linked import HitLinks
 from sfm_core.recall.payloads import PayloadColumns
+from sfm_core.recall.rank import Ranked
 from sfm_core.recall.rankings import Rankings
 from sfm_core.recall.reservoir import Reservoir
 from sfm_core.recall.rows import CachedRows
 from sfm_core.recall.scans import Scans
 from sfm_core.recall.settling import Settling
 from sfm_core.recall.streaming import HitStream, first_of
-from sfm_core.recall.view import View
+from sfm_core.recall.view import Snapshot, View
 from sfm_core.recall.views import Views, ViewsPolicy
 from sfm_core.scoring import Scoring
 
@@ -336,10 +337,24 @@ class RecallEngine:
             degraded=ranking.degraded[0],
             first=first,
             fetch=partial(self._settling.fetch, namespace),
+            again=partial(self._again, namespace, query, ranking.degraded[0]),
             telemetry=self._telemetry,
             links=self._links,
             started=started,
         )
+
+    async def _again(
+        self, namespace: str, query: RecallQuery, degraded: tuple[str, ...]
+    ) -> tuple[Snapshot, Ranked] | None:
+        """The ranking of a stream as it is now; None when it cannot be had in the same way."""
+        with suppress(Unavailable), anyio.move_on_after(self._policy.deadline_s):
+            async with self._rankings.open(namespace, [query]) as ranking:
+                await ranking.renew()
+                snapshot, ranked = await ranking.rank()
+                if ranking.degraded[0] == degraded:
+                    [whole] = await ranking.explained(snapshot, ranked)
+                    return snapshot, whole
+        return None
 
 
 def _slab_facts(view: View) -> Mapping[str, Json]:

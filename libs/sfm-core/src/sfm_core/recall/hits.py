@@ -47,6 +47,7 @@ class Showing:
             elif memory.version != one.version:
                 self._absences[one.id] = Absence.CHANGING
             else:
+                self._absences.pop(one.id, None)
                 found.append(
                     Hit(
                         memory=memory,

@@ -19,6 +19,10 @@ FIRST: Final = 8
 PAGE: Final = 64
 """Hits fetched at a time afterwards."""
 
+AGAIN: Final = 3
+"""How often one page is ranked anew, at most."""
+
+type Again = Callable[[], Awaitable[tuple[Snapshot, Ranked] | None]]
 type Fetch = Callable[[Mapping[UUID, int]], Awaitable[Mapping[UUID, Memory]]]
 
 
@@ -26,8 +30,10 @@ type Fetch = Callable[[Mapping[UUID, int]], Awaitable[Mapping[UUID, Memory]]]
 class HitStream:
     """The hits of one question, page by page, in the order of their rank.
 
-    Ranks are certain from the start: what is ranked is ranked whole. What was deleted after that
-    is left out; so is what was changed, and the summary says so.
+    Ranks are certain from the start: what is ranked is ranked whole. When rows of a later page
+    have moved by then, all is ranked anew; if what went out is what the newer ranking begins
+    with, the stream goes on with that. Else what was deleted is left out, and what was changed
+    too, and the summary says so.
     """
 
     def __init__(
@@ -41,20 +47,23 @@ class HitStream:
         degraded: tuple[str, ...],
         first: Mapping[UUID, Memory],
         fetch: Fetch,
+        again: Again,
         links: HitLinks,
         telemetry: Telemetry,
         started: float,
     ) -> None:
-        """`first` are the memories of the `FIRST` best candidates."""
+        """`first` are the memories of the `FIRST` best candidates; `again` ranks anew."""
         self.query = query
         self._namespace = namespace
         self._showing = Showing(query, analyzer)
         self._position = snapshot.position
         self._placed = ranked.placed
+        self._sent: list[Candidate] = []
         self._left: list[Candidate] = list(ranked.candidates)
         self._degraded = degraded
         self._first: Mapping[UUID, Memory] | None = first
         self._fetch = fetch
+        self._again = again
         self._links = links
         self._telemetry = telemetry
         self._started = started
@@ -65,20 +74,44 @@ class HitStream:
         Raises:
             Unavailable: the store does not answer any more.
         """
-        size, memories = PAGE, self._first
-        if memories is not None:
-            size, self._first = FIRST, None
-        page, self._left = self._left[:size], self._left[size:]
-        if not page:
+        if not self._left:
             return None
+        size, memories = FIRST, self._first
         if memories is None:
-            memories = await self._fetch({one.id: one.version for one in page})
-        held = memories
+            size, memories = PAGE, await self._settled()
+        self._first = None
+        page, self._left = self._left[:size], self._left[size:]
         hits = await off_loop(
-            lambda: self._showing.hits(page, held), when=not costs_little(self.query)
+            lambda: self._showing.hits(page, memories), when=not costs_little(self.query)
         )
+        self._sent += [one for one in page if _agree([one], memories)]
         [linked] = await self._links.added(self._namespace, [self.query], [hits])
         return linked
+
+    async def _settled(self) -> Mapping[UUID, Memory]:
+        """The memories of the next page, ranked anew while they have moved and it stays one."""
+        left = AGAIN
+        while True:
+            page = self._left[:PAGE]
+            memories = await self._fetch({one.id: one.version for one in page})
+            if not left or _agree(page, memories):
+                return memories
+            left -= 1
+            newer = await self._again()
+            if newer is None or not self._goes_on_with(*newer):
+                return memories
+
+    def _goes_on_with(self, snapshot: Snapshot, ranked: Ranked) -> bool:
+        """Take the newer ranking for the older one if it begins with what went out."""
+        sent, candidates = len(self._sent), list(ranked.candidates)
+        begun = [(one.id, one.version) for one in candidates[:sent]]
+        if begun != [(one.id, one.version) for one in self._sent]:
+            return False
+        if sent and candidates[sent:] and candidates[sent].score > self._sent[-1].score:
+            return False
+        self._left = candidates[sent:]
+        self._position, self._placed = snapshot.position, ranked.placed
+        return True
 
     def summary(self) -> RecallResult:
         """What an answer says beside its hits; once, after the last page."""
@@ -90,6 +123,10 @@ class HitStream:
             placed=self._showing.settled(self._namespace, self._placed),
             budget=self._showing.budget,
         )
+
+
+def _agree(candidates: Sequence[Candidate], memories: Mapping[UUID, Memory]) -> bool:
+    return all(one.id in memories and memories[one.id].version == one.version for one in candidates)
 
 
 def first_of(ranked: Ranked) -> Sequence[Candidate]:
