@@ -63,6 +63,9 @@ async def filled(runtime: Runtime, namespace: str) -> None:
         await runtime.remember.delete(namespace, Coordinate.parse(f"{i},-1.5"))
     await store(runtime, namespace, "0,-1.5", payload={"v": "again"})
     await store(runtime, namespace, "77", text="never mind", expires_at="2090-01-01T00:00:00Z")
+    for place, end in (("78", "0001-01-01T00:00:00Z"), ("79", "9999-12-31T23:59:59.999999Z")):
+        await store(runtime, namespace, place, payload={"tea": place}, occurred_at=end)
+    await store(runtime, namespace, "80", text="tea at last", expires_at=end)
     for origin, target in (("1", "2"), ("2", "1"), ("1", "4")):
         ends = [Coordinate.parse(f"{end},-1.5") for end in (origin, target)]
         put = PutLink(key=LinkKey(origin=ends[0], target=ends[1], type="next"), weight=0.3)

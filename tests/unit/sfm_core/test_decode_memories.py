@@ -195,6 +195,11 @@ def test_a_payload_nested_too_deep_is_refused_on_every_door() -> None:
         ("2026-05-01T12:00:00.1234569Z", datetime(2026, 5, 1, 12, 0, 0, 123_456, tzinfo=UTC)),
         ("0001-01-01T00:00:00Z", datetime(1, 1, 1, tzinfo=UTC)),
         ("9999-12-31T23:59:59.999999Z", datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)),
+        ("0001-01-01T05:00:00+05:00", datetime(1, 1, 1, tzinfo=UTC)),
+        (
+            "9999-12-31T18:59:59.999999-05:00",
+            datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC),
+        ),
         ("2024-02-29T23:59:59-23:59", datetime(2024, 3, 1, 23, 58, 59, tzinfo=UTC)),
     ],
 )

@@ -8,6 +8,7 @@ from typing import Any, Final
 import anyio
 import asyncpg
 
+from sfm_core.adapters.postgres.instants import hold_exactly
 from sfm_core.adapters.postgres.queries import load_queries
 from sfm_core.adapters.postgres.tls import ssl_argument
 from sfm_core.errors import Corrupt, InvalidInput, Misconfigured, SfmError, Unavailable
@@ -204,9 +205,11 @@ async def connect(
     """One connection outside any pool, without a limit on how long a statement takes."""
     tls = ssl_argument(ssl_mode, root_cert=root_cert, cert=cert, key=key)
     with translated(), _clear_dsn():
-        return await asyncpg.connect(
+        connection = await asyncpg.connect(
             dsn, ssl=tls, timeout=connect_timeout_s, server_settings=dict(_SETTINGS)
         )
+        await hold_exactly(connection)
+        return connection
 
 
 @asynccontextmanager
@@ -239,6 +242,7 @@ async def open_pool(
             command_timeout=command_timeout_s,
             max_inactive_connection_lifetime=300.0,
             server_settings=dict(_SETTINGS),
+            init=hold_exactly,
             reset=_leave_as_is,
         )
     try:
