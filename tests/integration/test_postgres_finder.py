@@ -18,6 +18,7 @@ from sfm_core.adapters.postgres.finder import PostgresFinder, expression, patter
 from sfm_core.adapters.postgres.pool import Pool, open_pool
 from sfm_core.adapters.postgres.queries import load_queries
 from sfm_core.adapters.postgres.store import PostgresStore
+from sfm_core.adapters.windows import PAGE_BYTES
 from sfm_core.filters import parse
 from sfm_core.model import Box, KeywordQuery, RangeQuery
 from sfm_core.testing.writes import an_upsert
@@ -172,12 +173,21 @@ async def test_a_search_for_words_goes_by_the_trigram_index(pool: Pool) -> None:
         await connection.fetchrow(find["ask"], "mine", pattern(term), term, str(FUZZY_THRESHOLD))
         literal = await _plan(
             connection, "literal", "mine", NOW, pattern(term), False, expression(term), True,
-            None, *NO_FILTER, 50,
+            None, *NO_FILTER, 50, PAGE_BYTES,
         )  # fmt: skip
         assert await connection.fetchval("SELECT count(*) FROM search_literal") == 2
         await connection.fetchrow(find["ask"], "mine", "%%", "quixotc", str(FUZZY_THRESHOLD))
         fuzzy = await _plan(
-            connection, "fuzzy", "mine", NOW, "quixotc", pattern("quixotc"), None, *NO_FILTER, 50
+            connection,
+            "fuzzy",
+            "mine",
+            NOW,
+            "quixotc",
+            pattern("quixotc"),
+            None,
+            *NO_FILTER,
+            50,
+            PAGE_BYTES,
         )
         assert await connection.fetchval("SELECT count(*) FROM search_fuzzy") == 2
     for plan in (literal, fuzzy):
@@ -195,10 +205,11 @@ async def test_a_range_goes_by_the_index_of_places(
     low, high = corners
     async with pool.scoped("mine") as connection:
         plan = await _plan(
-            connection, "inside", "mine", 3, low, high, low[0], UUID(int=0), NOW, 101
+            connection, "inside", "mine", 3, low, high, low[0], UUID(int=0), NOW, 101, PAGE_BYTES
         )
     assert "Index Scan using memories_placed" in plan, plan
-    assert "Sort" not in plan, plan
+    sorts = [line for line in plan.splitlines() if "Sort Key" in line]
+    assert all(line.endswith(("n", "(row_number() OVER (?))")) for line in sorts), plan
     [condition] = [line for line in plan.splitlines() if "Index Cond" in line]
     assert condition.count("CASE") == 4, plan
 

@@ -120,7 +120,7 @@ async def test_a_list_of_one_session_goes_by_its_index(pool: Pool, raw: dict[str
         await connection.fetchrow(reads["scope_planned"], "mine")
         rows = await connection.fetch(
             f"EXPLAIN (ANALYZE) {reads['list']}",
-            *("mine", *START, NOW, None, None, None, None, *terms, 101),
+            *("mine", *START, NOW, None, None, None, None, *terms, 101, 9),
         )
     plan = "\n".join(row[0] for row in rows)
     assert "memories_of_session" in plan, plan

@@ -160,7 +160,7 @@ def test_no_module_of_the_adapter_holds_sql() -> None:
         ("archive", "scan_links", ("a", 5, 900, 9), "memory_events_pkey"),
         ("archive", "past_samples", ("a", 900, 512), "memory_events_of_memory"),
         ("archive", "standing", ("a", ["1"]), "memories_pkey"),
-        ("events", "history", ("a", UUID(int=1), 9, 9), "memory_events_of_memory"),
+        ("events", "history", ("a", UUID(int=1), 9, 9, 9), "memory_events_of_memory"),
         ("events", "at_version", ("a", UUID(int=1), 9), "memory_events_of_memory"),
     ],
 )

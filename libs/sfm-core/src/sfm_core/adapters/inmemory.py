@@ -23,6 +23,7 @@ from sfm_core.adapters.inmemory_rows import (
 )
 from sfm_core.adapters.inmemory_spaces import Space
 from sfm_core.adapters.keyset import decode_cursor, encode_cursor
+from sfm_core.adapters.windows import fitting, memory_bytes
 from sfm_core.adapters.write_rules import in_waves
 from sfm_core.coordinates import Coordinate
 from sfm_core.errors import Conflict, SfmError
@@ -183,8 +184,8 @@ class InMemoryStore(Feed):
         memories = sorted((row.memory for row in self._space(namespace).live()), key=listed_at)
         start = bisect_right(memories, behind, key=listed_at)
         admitted = [memory for memory in memories[start:] if admits(query, memory, now)]
-        page = tuple(admitted[: query.limit])
-        if len(admitted) <= query.limit:
+        page = tuple(fitting(admitted, memory_bytes, query.limit))
+        if len(admitted) == len(page):
             return Page(memories=page, next_cursor=None)
         return Page(memories=page, next_cursor=encode_cursor(*listed_at(page[-1])))
 

@@ -1,13 +1,14 @@
 """The EventLog in memory, over what an `InMemoryStore` keeps."""
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from itertools import islice
 
 import anyio.lowlevel
 
 from sfm_core.adapters.inmemory import InMemoryStore
+from sfm_core.adapters.windows import event_bytes, fitting
 from sfm_core.coordinates import Coordinate, memory_id
-from sfm_core.model import Event, EventPage
+from sfm_core.model import Event, EventPage, History
 
 
 class InMemoryEvents:
@@ -18,11 +19,15 @@ class InMemoryEvents:
 
     async def history(
         self, namespace: str, coordinate: Coordinate, *, limit: int, before: int | None = None
-    ) -> Sequence[Event]:
+    ) -> History:
         await anyio.lowlevel.checkpoint()
         events = self._of(namespace, coordinate)
         wanted = [event for event in events if before is None or event.version < before]
-        return sorted(wanted, key=lambda event: event.version, reverse=True)[:limit]
+        wanted.sort(key=lambda event: event.version, reverse=True)
+        page = fitting(wanted, event_bytes, limit)
+        return History(
+            events=page, next_before=page[-1].version if len(page) < len(wanted) else None
+        )
 
     async def at_version(
         self, namespace: str, coordinate: Coordinate, version: int
@@ -35,9 +40,9 @@ class InMemoryEvents:
         await anyio.lowlevel.checkpoint()
         log = self._store.log(namespace)
         start = bisect_right(log, after, key=lambda event: event.position)
-        events = tuple(log[start : start + limit])
+        events = tuple(fitting(islice(log, start, None), event_bytes, limit))
         position = events[-1].position if events else after
-        return EventPage(events=events, position=position, more=start + limit < len(log))
+        return EventPage(events=events, position=position, more=start + len(events) < len(log))
 
     def _of(self, namespace: str, coordinate: Coordinate) -> list[Event]:
         memory = memory_id(namespace, coordinate)

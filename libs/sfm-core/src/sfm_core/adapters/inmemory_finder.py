@@ -10,6 +10,7 @@ import anyio.lowlevel
 from sfm_core.adapters.inmemory import InMemoryStore
 from sfm_core.adapters.inmemory_rows import admits, listed_at
 from sfm_core.adapters.keyset import decode_place, encode_place
+from sfm_core.adapters.windows import fitting, memory_bytes
 from sfm_core.model import (
     Box,
     KeywordQuery,
@@ -41,8 +42,8 @@ class InMemoryFinder:
             if _is_inside(query.box, memory) and admits(anything, memory, now)
         )
         left = [memory for place, memory in places if place > behind]
-        page = tuple(left[: query.limit])
-        if len(left) <= query.limit:
+        page = tuple(fitting(left, memory_bytes, query.limit))
+        if len(left) == len(page):
             return Page(memories=page, next_cursor=None)
         last = page[-1]
         return Page(memories=page, next_cursor=encode_place(last.coordinate.axes[0], last.id))
@@ -56,7 +57,7 @@ class InMemoryFinder:
         youngest_first = sorted(memories, key=listed_at, reverse=True)
         found = [one for memory in youngest_first if (one := _matched(query, memory)) is not None]
         found.sort(key=lambda one: (_ORDER.index(one.match), -one.similarity))
-        return found[: query.top_k]
+        return fitting(found, lambda one: memory_bytes(one.memory), query.top_k)
 
 
 def _is_inside(box: Box, memory: Memory) -> bool:

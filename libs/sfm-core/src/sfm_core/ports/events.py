@@ -1,10 +1,9 @@
 """The log of what happened."""
 
-from collections.abc import Sequence
 from typing import Protocol
 
 from sfm_core.coordinates import Coordinate
-from sfm_core.model import Event, EventPage
+from sfm_core.model import Event, EventPage, History
 
 
 class EventLog(Protocol):
@@ -17,11 +16,12 @@ class EventLog(Protocol):
 
     async def history(
         self, namespace: str, coordinate: Coordinate, *, limit: int, before: int | None = None
-    ) -> Sequence[Event]:
+    ) -> History:
         """The events of the memory there, the highest version first, at most `limit`.
 
-        `before`: only versions below it. Versions are not always consecutive. Empty when nothing
-        was ever stored there.
+        A page ends before that with the event that passes 4 MiB of bodies. `before`: only
+        versions below it. Versions are not always consecutive. Empty when nothing was ever
+        stored there.
 
         Raises:
             Unavailable: the store does not answer.
@@ -40,6 +40,8 @@ class EventLog(Protocol):
 
     async def page(self, namespace: str, *, after: int, limit: int) -> EventPage:
         """The events behind position `after`, lowest first, at most `limit`.
+
+        A page ends before that, with `more`, behind the event that passes 4 MiB of bodies.
 
         Asked again and again from the `position` of the page before, the pages give every event
         that is ever committed once, in the order of positions: none goes only so far that no

@@ -13,6 +13,8 @@ class Finder(Protocol):
     async def inside(self, namespace: str, query: RangeQuery, *, now: datetime) -> Page:
         """Live, unexpired memories inside the box, by (first axis, id), from the cursor on.
 
+        A page ends before its limit with the memory that passes 4 MiB of payloads and texts.
+
         Stable under writes: a memory that stays live is given exactly once over the pages.
 
         Raises:
@@ -26,8 +28,9 @@ class Finder(Protocol):
     ) -> Sequence[Matched]:
         """The best `top_k` live, unexpired memories that the query's kind and filter admit.
 
-        In the order of `Match`; fuzzy ones with the greatest similarity first; ties go to the
-        youngest (`created_at`, then `id`). Kind and filter are applied before `top_k`. Case is
+        Fewer than that where they pass 4 MiB of payloads and texts: the best, up to the one that
+        passes. In the order of `Match`; fuzzy ones with the greatest similarity first; ties go to
+        the youngest (`created_at`, then `id`). Kind and filter are applied before `top_k`. Case is
         compared as the store's locale has it, character by character.
 
         Raises:

@@ -109,6 +109,8 @@ class RecordStore(Protocol):
     async def list(self, namespace: str, query: ListQuery, *, now: datetime) -> Page:
         """Live, unexpired memories in (created_at, id) order, from the cursor on.
 
+        A page ends before its limit with the memory that passes 4 MiB of payloads and texts.
+
         Stable under writes: a memory that stays live and is not stored anew in between is
         given exactly once over the pages.
 

@@ -103,13 +103,11 @@ class Lifecycle:
             Unavailable: the store does not answer.
         """
         found = await self._events.history(
-            namespace, coordinate, limit=query.limit + 1, before=query.before
+            namespace, coordinate, limit=query.limit, before=query.before
         )
-        if not found and not await self._records.last_version(namespace, coordinate):
+        if not found.events and not await self._records.last_version(namespace, coordinate):
             raise NotFound("nothing was ever stored there", coordinate=coordinate.text)
-        page = found[: query.limit]
-        more = len(found) > query.limit
-        return History(events=page, next_before=page[-1].version if more else None)
+        return found
 
     async def version(self, namespace: str, coordinate: Coordinate, version: int) -> Memory:
         """The memory there as it stood right after that version was made.

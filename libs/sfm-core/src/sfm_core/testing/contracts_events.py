@@ -20,7 +20,7 @@ class EventLogContract:
     async def test_what_was_never_stored_has_no_history(
         self, log: EventLog, namespace: str
     ) -> None:
-        assert list(await log.history(namespace, at("1"), limit=10)) == []
+        assert list((await log.history(namespace, at("1"), limit=10)).events) == []
         assert await log.at_version(namespace, at("1"), 1) is None
 
     async def test_the_history_holds_every_version_newest_first(
@@ -36,7 +36,7 @@ class EventLogContract:
                 an_upsert("1", payload={"n": 4}, stamp=Stamp(event=EventType.RESTORED)),
             )
         ]
-        found = await log.history(namespace, at("1"), limit=10)
+        found = (await log.history(namespace, at("1"), limit=10)).events
         assert [event.version for event in found] == [4, 3, 2, 1]
         assert [event.type for event in found] == ["restored", "deleted", "updated", "created"]
         assert [e.memory and e.memory.draft.payload["n"] for e in found] == [4, None, 2, 1]
@@ -88,10 +88,10 @@ class EventLogContract:
     ) -> None:
         for _ in range(5):
             await store.apply(namespace, [an_upsert("1")])
-        first = await log.history(namespace, at("1"), limit=2)
-        second = await log.history(namespace, at("1"), limit=2, before=first[-1].version)
-        last = await log.history(namespace, at("1"), limit=2, before=second[-1].version)
-        none = await log.history(namespace, at("1"), limit=2, before=last[-1].version)
+        first = (await log.history(namespace, at("1"), limit=2)).events
+        second = (await log.history(namespace, at("1"), limit=2, before=first[-1].version)).events
+        last = (await log.history(namespace, at("1"), limit=2, before=second[-1].version)).events
+        none = (await log.history(namespace, at("1"), limit=2, before=last[-1].version)).events
         assert [[e.version for e in page] for page in (first, second, last, none)] == [
             [5, 4], [3, 2], [1], [],
         ]  # fmt: skip
@@ -102,7 +102,10 @@ class EventLogContract:
         await store.apply(namespace, [an_upsert("1")])
         await store.apply(namespace, [an_upsert("1", stamp=Stamp(version=7))])
         assert await log.at_version(namespace, at("1"), 3) is None
-        assert [e.version for e in await log.history(namespace, at("1"), limit=9)] == [7, 1]
+        assert [e.version for e in (await log.history(namespace, at("1"), limit=9)).events] == [
+            7,
+            1,
+        ]
 
     async def test_an_end_is_an_event_without_a_memory(
         self, store: RecordStore, log: EventLog, namespace: str
@@ -120,8 +123,8 @@ class EventLogContract:
         await store.apply(namespace, [an_upsert("1")])
         other = f"{namespace}-b"
         await store.apply(other, [an_upsert("1"), an_upsert("1")])
-        assert len(await log.history(namespace, at("1"), limit=9)) == 1
-        assert len(await log.history(other, at("1"), limit=9)) == 2
+        assert len((await log.history(namespace, at("1"), limit=9)).events) == 1
+        assert len((await log.history(other, at("1"), limit=9)).events) == 2
         assert await log.at_version(namespace, at("1"), 2) is None
 
     async def test_pages_give_every_event_once_in_the_order_of_the_log(

@@ -37,7 +37,7 @@ class InstantsContract:
         draft = found.draft
         kept = (draft.occurred_at, draft.expires_at, found.created_at, found.updated_at)
         assert kept == (end,) * 4
-        [event] = await log.history(namespace, at("1"), limit=1)
+        [event] = (await log.history(namespace, at("1"), limit=1)).events
         assert (event.at, event.memory) == (end, found)
         [row] = await store.view_rows(namespace, [found.id], model_revision=REVISION)
         assert row.occurred_at is not None
@@ -85,4 +85,4 @@ class InstantsContract:
         gone = written(await store.apply(namespace, [Delete(coordinate=at("1"))]))
         anew = written(await store.apply(namespace, [an_upsert("1")]))
         assert [over.version, gone.version, anew.version] == [2, 3, 4]
-        assert len(await log.history(namespace, at("1"), limit=10)) == 4
+        assert len((await log.history(namespace, at("1"), limit=10)).events) == 4

@@ -69,6 +69,7 @@ WAIT: Final = query(
     text(enum=["indexed", "durable"], default="indexed"),
     "`durable` answers 202 right after the commit; the vector index follows.",
 )
+AT_MOST: Final = "At most so many; fewer, and the rest on the next page, where they pass 4 MiB."
 CURSOR: Final = query(
     "cursor",
     text(minLength=1, maxLength=MAX_CURSOR_CHARS),

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sfm_api.openapi.call import CURSOR, Call, answer, query
+from sfm_api.openapi.call import AT_MOST, CURSOR, Call, answer, query
 from sfm_api.openapi.schema import COORDINATE_PATTERN, integer, text
 from sfm_core.decode.limits import MAX_PAGE
 
@@ -17,7 +17,7 @@ CALLS: Final[dict[str, Call]] = {
             | {"required": True, "example": "0,0"},
             query("max", text(pattern=COORDINATE_PATTERN), "The upper corner.")
             | {"required": True, "example": "10,10"},
-            query("limit", integer(1, MAX_PAGE, default=100), "At most so many."),
+            query("limit", integer(1, MAX_PAGE, default=100), AT_MOST),
             CURSOR,
         ),
         answers={200: answer("A page.", "Page")},
@@ -28,7 +28,8 @@ CALLS: Final[dict[str, Call]] = {
         summary="Find the memories whose text has a term, or something like it",
         description="First those with the term as it is between no letters or digits, then those "
         "with it inside a longer word, then (unless `exact` or `case_sensitive`) those with "
-        "something like it by trigrams. Ties go to the youngest.",
+        "something like it by trigrams. Ties go to the youngest. Fewer than `top_k`, the best, "
+        "where they pass 4 MiB.",
         body="KeywordIn",
         example={"term": "ketle", "top_k": 10},
         answers={200: answer("The best memories, best first.", "KeywordResult")},

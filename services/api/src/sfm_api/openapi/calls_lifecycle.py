@@ -3,6 +3,7 @@
 from typing import Final
 
 from sfm_api.openapi.call import (
+    AT_MOST,
     BATCH_WRITTEN,
     IF_MATCH,
     IF_NONE_MATCH,
@@ -36,9 +37,7 @@ CALLS: Final[dict[str, Call]] = {
         description="Also of one that is deleted or has expired: it tells what was. A version "
         "that is the memory's end has no payload.",
         parameters=(
-            query(
-                "limit", integer(1, MAX_HISTORY, default=HistoryQuery().limit), "At most so many."
-            ),
+            query("limit", integer(1, MAX_HISTORY, default=HistoryQuery().limit), AT_MOST),
             query("before", integer(1), "Only versions below: `next_before` of the page before."),
         ),
         answers={200: answer("A page of versions.", "History")},

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sfm_api.openapi.call import Call, answer, header, query
+from sfm_api.openapi.call import AT_MOST, Call, answer, header, query
 from sfm_api.openapi.schema import integer, ref, text
 from sfm_core.decode.events import MAX_EVENTS, EventQuery
 
@@ -39,7 +39,7 @@ CALLS: Final[dict[str, Call]] = {
             query(
                 "limit",
                 integer(1, MAX_EVENTS, default=EventQuery().limit),
-                "Events of a page, at most.",
+                AT_MOST,
             ),
             header(
                 "Last-Event-ID",

@@ -3,6 +3,7 @@
 from typing import Final
 
 from sfm_api.openapi.call import (
+    AT_MOST,
     BATCH_WRITTEN,
     CURSOR,
     ETAG,
@@ -86,7 +87,7 @@ CALLS: Final[dict[str, Call]] = {
             query("filter", text(minLength=2, maxLength=8192), "A `Filter` as JSON text."),
             query("since", TIME, "Inclusive bound on when it happened."),
             query("until", TIME, "Exclusive bound on when it happened."),
-            query("limit", integer(1, MAX_PAGE, default=100), "At most so many."),
+            query("limit", integer(1, MAX_PAGE, default=100), AT_MOST),
             CURSOR,
         ),
         answers={200: answer("A page.", "Page")},

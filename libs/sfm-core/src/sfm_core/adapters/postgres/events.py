@@ -9,9 +9,10 @@ import orjson
 from sfm_core.adapters.postgres.link_rows import link_after
 from sfm_core.adapters.postgres.pool import Pool
 from sfm_core.adapters.postgres.queries import load_queries
-from sfm_core.adapters.postgres.rows import plain_uuid
+from sfm_core.adapters.postgres.rows import is_cut, plain_uuid
+from sfm_core.adapters.windows import PAGE_BYTES
 from sfm_core.coordinates import Coordinate, memory_id
-from sfm_core.model import Event, EventPage, EventType, Kind, Memory, MemoryDraft
+from sfm_core.model import Event, EventPage, EventType, History, Kind, Memory, MemoryDraft
 from sfm_core.offload import INLINE_CHARS, off_loop
 
 _SQL: Final = load_queries("events")
@@ -25,11 +26,15 @@ class PostgresEvents:
 
     async def history(
         self, namespace: str, coordinate: Coordinate, *, limit: int, before: int | None = None
-    ) -> Sequence[Event]:
+    ) -> History:
         memory = memory_id(namespace, coordinate)
+        asked = (namespace, memory, before, limit + 1, PAGE_BYTES)
         async with self._pool.scoped(namespace) as connection:
-            rows = await connection.fetch(_SQL["history"], namespace, memory, before, limit)
-        return await events_of(rows)
+            rows = await connection.fetch(_SQL["history"], *asked)
+        events = await events_of(rows[:limit])
+        return History(
+            events=events, next_before=events[-1].version if is_cut(rows, limit) else None
+        )
 
     async def at_version(
         self, namespace: str, coordinate: Coordinate, version: int
@@ -43,10 +48,12 @@ class PostgresEvents:
         async with self._pool.scoped(namespace) as connection:
             # before the page's own snapshot: what ends in between is then seen, not passed over
             horizon = await connection.fetchval(_SQL["horizon"], namespace)
-            rows = await connection.fetch(_SQL["page"], namespace, after, horizon, limit + 1)
+            rows = await connection.fetch(
+                _SQL["page"], namespace, after, horizon, limit + 1, PAGE_BYTES
+            )
         events = await events_of(rows[:limit])
         position = events[-1].position if events else after
-        return EventPage(events=tuple(events), position=position, more=len(rows) > limit)
+        return EventPage(events=tuple(events), position=position, more=is_cut(rows, limit))
 
 
 async def events_of(rows: Sequence[Mapping[str, Any]]) -> list[Event]:

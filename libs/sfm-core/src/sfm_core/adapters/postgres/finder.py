@@ -9,7 +9,8 @@ from sfm_core.adapters.keyset import decode_place, encode_place
 from sfm_core.adapters.postgres.filter_terms import filter_terms
 from sfm_core.adapters.postgres.pool import Pool, transaction
 from sfm_core.adapters.postgres.queries import load_queries
-from sfm_core.adapters.postgres.rows import memories_of
+from sfm_core.adapters.postgres.rows import is_cut, memories_of
+from sfm_core.adapters.windows import PAGE_BYTES
 from sfm_core.model import KeywordQuery, Match, Matched, Page, RangeQuery
 from sfm_core.trigrams import FUZZY_THRESHOLD
 
@@ -39,9 +40,10 @@ class PostgresFinder:
                 behind,
                 now,
                 query.limit + 1,
+                PAGE_BYTES,
             )
         memories = tuple(await memories_of(rows[: query.limit]))
-        if len(rows) <= query.limit:
+        if not is_cut(rows, query.limit):
             return Page(memories=memories, next_cursor=None)
         last = memories[-1]
         return Page(memories=memories, next_cursor=encode_place(last.coordinate.axes[0], last.id))
@@ -88,11 +90,13 @@ class _Search:
         self._now = now
         self._filter = filter_terms(query.filter).arguments()
         self._kind = None if query.kind is None else query.kind.value
+        self._left = PAGE_BYTES
+        """Bytes that what is found may have yet; 0: no more is to be looked for."""
 
     async def literal(
         self, match: Match, limit: int
     ) -> list[tuple[Mapping[str, Any], Match, float]]:
-        if limit <= 0:
+        if limit <= 0 or self._left <= 0:
             return []
         rows = await self._connection.fetch(
             _SQL["literal"],
@@ -105,11 +109,21 @@ class _Search:
             self._kind,
             *self._filter,
             limit,
+            self._left,
         )
+        self._take(rows)
         return [(row, match, 1.0) for row in rows]
 
+    def _take(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """The better matches are never passed over for what is smaller and worse."""
+        if is_cut(rows, len(rows)):
+            self._left = 0
+        elif rows:
+            last = rows[-1]
+            self._left -= (last["before"] or 0) + len(last["payload"]) + len(last["text"])
+
     async def fuzzy(self, limit: int) -> list[tuple[Mapping[str, Any], Match, float]]:
-        if limit <= 0:
+        if limit <= 0 or self._left <= 0:
             return []
         rows = await self._connection.fetch(
             _SQL["fuzzy"],
@@ -120,5 +134,7 @@ class _Search:
             self._kind,
             *self._filter,
             limit,
+            self._left,
         )
+        self._take(rows)
         return [(row, Match.FUZZY, row["similarity"]) for row in rows]

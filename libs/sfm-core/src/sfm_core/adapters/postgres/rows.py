@@ -18,6 +18,11 @@ _LOG: Final = logging.getLogger(__name__)
 _FLOAT32: Final = np.dtype("<f4")
 
 
+def is_cut(rows: Sequence[Mapping[str, Any]], limit: int) -> bool:
+    """Whether more was found than the first `limit` of these rows, which are of a window."""
+    return bool(rows) and rows[0]["there"] > min(len(rows), limit)
+
+
 def tags_json(tags: Sequence[str]) -> str:
     return jsontext.dumps(tags).decode()
 

@@ -18,10 +18,11 @@ from sfm_core.adapters.postgres.feed import (
 from sfm_core.adapters.postgres.filter_terms import filter_terms
 from sfm_core.adapters.postgres.pool import EVERY_NAMESPACE, Pool, transaction
 from sfm_core.adapters.postgres.queries import load_queries
-from sfm_core.adapters.postgres.rows import memories_of, plain_uuid
+from sfm_core.adapters.postgres.rows import is_cut, memories_of, plain_uuid
 from sfm_core.adapters.postgres.stamps import caught_up, identity
 from sfm_core.adapters.postgres.words import by_words
 from sfm_core.adapters.postgres.writes import apply_writes
+from sfm_core.adapters.windows import PAGE_BYTES
 from sfm_core.coordinates import Coordinate
 from sfm_core.model import (
     Applied,
@@ -137,9 +138,10 @@ class PostgresStore:
                 query.until,
                 *filter_terms(query.filter).arguments(),
                 query.limit + 1,
+                PAGE_BYTES,
             )
         memories = tuple(await memories_of(rows[: query.limit]))
-        if len(rows) <= query.limit:
+        if not is_cut(rows, query.limit):
             return Page(memories=memories, next_cursor=None)
         last = memories[-1]
         return Page(memories=memories, next_cursor=encode_cursor(last.created_at, last.id))

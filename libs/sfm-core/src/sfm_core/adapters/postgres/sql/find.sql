@@ -1,5 +1,6 @@
 -- inside --
--- Live, unexpired memories of $2 axes between the corners $3 and $4, behind a cursor.
+-- Live, unexpired memories of $2 axes between the corners $3 and $4, behind a cursor. At most $9 bytes.
+-- include window large=payload small=text --
 SELECT namespace, coord, id, version, position, kind, payload, text, text_given, importance, tags,
        session, source, occurred_at, expires_at, pinned, created_at, updated_at
 FROM memories
@@ -25,7 +26,9 @@ WHERE namespace = $1 AND dims = $2::smallint AND deleted_at IS NULL
   AND (axes[16] BETWEEN ($3::float8[])[16] AND ($4::float8[])[16]) IS NOT FALSE
   AND (expires_at IS NULL OR expires_at > $7::timestamptz)
 ORDER BY axes[1], id
-LIMIT $8;
+LIMIT $8
+-- include windowed bytes=$9 --
+;
 
 -- ask --
 -- Declare namespace and term for the rest of the transaction. Each search has a plan of its own:
@@ -36,7 +39,8 @@ SELECT set_config('sfm.namespace', $1, true), set_config('sfm.pattern', $2, true
 
 -- literal --
 -- Memories with the declared pattern; $6: those that also match the regular expression $5, or those that
--- do not; with $4 in the same case as $3 and $5 have it. The youngest first.
+-- do not; with $4 in the same case as $3 and $5 have it. The youngest first. At most $20 bytes.
+-- include window large=payload small=text --
 SELECT namespace, coord, id, version, position, kind, payload, text, text_given, importance, tags,
        session, source, occurred_at, expires_at, pinned, created_at, updated_at
 FROM search_literal AS m
@@ -47,10 +51,13 @@ WHERE namespace = $1 AND deleted_at IS NULL
   AND ($7::text IS NULL OR kind = $7)
   -- include admits joined=$8 paths=$9 operators=$10 operands=$11 rough=$12 sessions=$13 sources=$14 tags=$15 pinned=$16 least=$17 most=$18 --
 ORDER BY created_at DESC, id DESC
-LIMIT $19;
+LIMIT $19
+-- include windowed bytes=$20 --
+;
 
 -- fuzzy --
--- Memories with something like the declared term, which is $3, but not with the pattern $4. The most alike first.
+-- Memories with something like the declared term, which is $3, but not with the pattern $4. The most alike first. At most $18 bytes.
+-- include window large=payload small=text --
 SELECT namespace, coord, id, version, position, kind, payload, text, text_given, importance, tags,
        session, source, occurred_at, expires_at, pinned, created_at, updated_at,
        word_similarity($3, text) AS similarity
@@ -61,4 +68,6 @@ WHERE namespace = $1 AND deleted_at IS NULL
   AND ($5::text IS NULL OR kind = $5)
   -- include admits joined=$6 paths=$7 operators=$8 operands=$9 rough=$10 sessions=$11 sources=$12 tags=$13 pinned=$14 least=$15 most=$16 --
 ORDER BY similarity DESC, created_at DESC, id DESC
-LIMIT $17;
+LIMIT $17
+-- include windowed bytes=$18 --
+;

@@ -57,7 +57,8 @@ WHERE namespace = $1 AND content_key = ANY($2::bigint[]) AND deleted_at IS NULL
 ORDER BY content_key, created_at, id;
 
 -- list --
--- Live, unexpired memories behind a cursor, oldest first; what filters mean: `sfm_core.filters`.
+-- Live, unexpired memories behind a cursor, oldest first; what filters mean: `sfm_core.filters`. At most $21 bytes.
+-- include window large=payload small=text --
 SELECT namespace, coord, id, version, position, kind, payload, text, text_given, importance, tags,
        session, source, occurred_at, expires_at, pinned, created_at, updated_at
 FROM memories AS m
@@ -70,7 +71,9 @@ WHERE namespace = $1 AND deleted_at IS NULL
   AND ($8::timestamptz IS NULL OR coalesce(occurred_at, created_at) < $8)
   -- include admits joined=$9 paths=$10 operators=$11 operands=$12 rough=$13 sessions=$14 sources=$15 tags=$16 pinned=$17 least=$18 most=$19 --
 ORDER BY created_at, id
-LIMIT $20;
+LIMIT $20
+-- include windowed bytes=$21 --
+;
 
 -- stats --
 -- Counts of one namespace, from indexes only.
