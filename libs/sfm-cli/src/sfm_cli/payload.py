@@ -9,7 +9,7 @@ import click
 
 from sfm_cli.client import Document
 from sfm_core import jsontext
-from sfm_core.errors import Fault, InvalidInput
+from sfm_core.errors import InvalidInput
 
 _FIELDS: Final = (
     *("text", "kind", "importance", "tags", "session", "source", "occurred_at", "expires_at"),
@@ -79,10 +79,7 @@ def json_option(text: str, path: str) -> object:
     Raises:
         InvalidInput: it is not JSON; its faults lie under `path`.
     """
-    try:
-        return jsontext.loads(text)
-    except InvalidInput as error:
-        raise _under(error, path) from None
+    return jsontext.loads_under(text, path)
 
 
 def _content(given: str) -> str:
@@ -112,9 +109,3 @@ def _payload(text: str) -> object:
     if not text.lstrip().startswith(("{", "[")):
         return {"text": text}
     return json_option(text, "/payload")
-
-
-def _under(error: InvalidInput, path: str) -> InvalidInput:
-    """The same error, of the same class, with its faults under `path`."""
-    faults = [Fault(path + f.path, f.message.replace("the body", "it")) for f in error.faults]
-    return type(error)(faults[0].message, faults=faults)

@@ -1,6 +1,5 @@
 """The client over HTTP: to a server, or to the REST application in this process."""
 
-import json
 from collections.abc import (
     AsyncGenerator,
     AsyncIterable,
@@ -26,6 +25,7 @@ from sfm_core.errors import (
     Unavailable,
 )
 from sfm_core.runtime.wire import PROBLEM_TYPE
+from sfm_core.unjudged import unjudged
 from sfm_standalone.settings import is_loopback
 
 _TIMEOUT: Final = httpx.Timeout(150.0, connect=5.0)
@@ -74,7 +74,7 @@ class RestClient:
             await self._call(
                 "PUT",
                 f"/memories/{coordinate.text}",
-                content=_body(memory),
+                content=unjudged(memory),
                 headers=_write_headers(condition, key),
             )
         )
@@ -82,7 +82,7 @@ class RestClient:
     async def remember(self, memory: Document, *, key: str | None = None) -> Document:
         headers = _write_headers(None, key)
         return _document(
-            await self._call("POST", "/memories", content=_body(memory), headers=headers)
+            await self._call("POST", "/memories", content=unjudged(memory), headers=headers)
         )
 
     async def get(self, coordinate: Coordinate) -> Document:
@@ -103,7 +103,9 @@ class RestClient:
         await self._call("DELETE", f"/memories/{coordinate.text}", headers=headers)
 
     async def recall(self, asked: Document) -> Document:
-        return _document(await self._call("POST", "/recall", content=_body(asked), headers=_JSON))
+        return _document(
+            await self._call("POST", "/recall", content=unjudged(asked), headers=_JSON)
+        )
 
     async def stats(self) -> Document:
         return _document(await self._call("GET", "/stats"))
@@ -122,7 +124,7 @@ class RestClient:
         answer = await self._call(
             method,
             path,
-            content=None if body is None else _body(body),
+            content=None if body is None else unjudged(body),
             params=params,
             headers=_write_headers(condition, key)
             if body is not None or key or condition
@@ -220,11 +222,6 @@ def _document(answer: httpx.Response) -> Document:
     if not isinstance(found, dict):
         raise Failure.of(Misconfigured(f"{answer.url.host} does not answer as SFM does (no JSON)"))
     return found
-
-
-def _body(value: Document) -> bytes:
-    """NaN and lone surrogates go as they are: to be refused where everything is judged."""
-    return json.dumps(value).encode()
 
 
 def _write_headers(condition: Condition | None, key: str | None) -> dict[str, str]:

@@ -12,6 +12,7 @@ from sfm_core.errors import Fault, InvalidInput
 from sfm_core.jsontext import MAX_FAULTS, ONE, Limits, faults_in, pointer
 from sfm_core.model import Json
 
+_PLAIN: Final = 2**53
 _SET_BY_THE_STORE: Final = frozenset(
     [
         "created_at",
@@ -202,5 +203,10 @@ def checked_string(
 
 def _range(low: float, high: float) -> str:
     if high == math.inf:
-        return f"must be at least {low:g}"
-    return f"must lie between {low:g} and {high:g}"
+        return f"must be at least {_plain(low)}"
+    return f"must lie between {_plain(low)} and {_plain(high)}"
+
+
+def _plain(bound: float) -> str:
+    """Every digit of a whole number: 1e+07 is not what a person would write."""
+    return str(int(bound)) if abs(bound) < _PLAIN and bound == int(bound) else f"{bound:g}"

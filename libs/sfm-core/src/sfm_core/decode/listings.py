@@ -6,9 +6,9 @@ from typing import Final
 
 from sfm_core.decode.fields import Fields, checked_string, judged
 from sfm_core.decode.limits import MAX_CURSOR_CHARS, MAX_PAGE, MAX_TAG_CHARS
-from sfm_core.errors import Fault, InvalidInput
+from sfm_core.errors import InvalidInput
 from sfm_core.filters import Filter, parse
-from sfm_core.jsontext import loads
+from sfm_core.jsontext import loads_under
 from sfm_core.model import Json, Kind, ListQuery
 
 _DIGITS: Final = re.compile(r"[0-9]{1,6}")
@@ -47,11 +47,9 @@ def _filter_text(given: Fields) -> Filter | None:
     if text is None:
         return None
     try:
-        return parse(loads(text), path=path)
+        return parse(loads_under(text, path), path=path)
     except InvalidInput as error:
-        under = [f if f.path.startswith(path) else Fault(path + f.path, f.message)
-                 for f in error.faults]  # fmt: skip
-        given.faults.extend(under)
+        given.faults.extend(error.faults)
         return None
 
 

@@ -1,6 +1,5 @@
 """What a program gives, judged by the same rules as a REST body."""
 
-import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from hashlib import blake2b
@@ -11,6 +10,7 @@ from sfm_core import decode, jsontext
 from sfm_core.coordinates import Coordinate
 from sfm_core.errors import InvalidInput
 from sfm_core.model import Precondition, Receipt
+from sfm_core.unjudged import unjudged
 
 type At = Sequence[float] | str | Coordinate
 """A coordinate: numbers, `"1,2.5,-3"`, or one already made."""
@@ -34,10 +34,10 @@ def raw_memory(payload: object, fields: Mapping[str, object]) -> object:
 def judged(raw: object, limits: jsontext.Limits = jsontext.ONE) -> object:
     """What a REST body of the same content decodes to, held to the same limits."""
     try:
-        text = json.dumps(raw, default=_written)
+        text = unjudged(raw, default=_written)
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidInput(f"not JSON: {error}") from error
-    return jsontext.loads(text.encode(), limits=limits)
+    return jsontext.loads(text, limits=limits)
 
 
 async def judged_on_thread(raw: object) -> object:

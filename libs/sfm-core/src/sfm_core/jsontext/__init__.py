@@ -5,7 +5,7 @@ milliseconds: above `THREAD_BYTES` call `loads` on a worker thread, not on the e
 bodies are read in pieces, as parsers keep the interpreter from all threads while they work.
 """
 
-from sfm_core.jsontext.reading import THREAD_BYTES, loads
+from sfm_core.jsontext.reading import THREAD_BYTES, loads, loads_under
 from sfm_core.jsontext.values import (
     BATCH,
     INT64_MAX,
@@ -31,5 +31,6 @@ __all__ = [
     "dumps",
     "faults_in",
     "loads",
+    "loads_under",
     "pointer",
 ]

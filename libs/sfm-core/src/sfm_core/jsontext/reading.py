@@ -38,6 +38,7 @@ _LONG_DIGITS: Final = b"0" * 19
 _SHAPE: Final = bytes(range(256)).translate(bytes.maketrans(b"{}", b"[]"))
 _NOT_BRACKETS: Final = bytes(b for b in range(256) if b not in b"[]{}")
 _INT_CHARS: Final = 20
+_WHOLE: Final = "the body "
 
 
 def loads(raw: bytes | bytearray | memoryview | str, *, limits: Limits = ONE) -> Json:
@@ -70,6 +71,19 @@ def loads(raw: bytes | bytearray | memoryview | str, *, limits: Limits = ONE) ->
         return _diagnosed(raw, shape, None)
     found: Json = value  # type: ignore[assignment]  # orjson builds nothing else
     return found
+
+
+def loads_under(text: str, path: str) -> Json:
+    """As `loads`, of a JSON text that is one value in a request: its faults lie under `path`.
+
+    Raises:
+        InvalidInput: it is none that `loads` takes; of the class that `loads` raises.
+    """
+    try:
+        return loads(text)
+    except InvalidInput as error:
+        faults = [Fault(path + f.path, f.message.removeprefix(_WHOLE)) for f in error.faults]
+        raise type(error)(faults[0].message, faults=faults) from None
 
 
 def _read(raw: bytes, shape: Shape | None) -> tuple[object, int]:
