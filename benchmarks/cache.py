@@ -72,7 +72,7 @@ async def run(calls: int) -> None:
                         await cache.keep(name, list((await store.fetch(name, ids)).values()))
                         alone = await timed(calls, lambda: store.fetch(name, ids))  # noqa: B023
                         cached = await timed(calls, lambda: rows.fetch(name, ids))  # noqa: B023
-                        light = await timed(calls, lambda: store.positions(name, ids))  # noqa: B023
+                        light = await timed(calls, lambda: store.marks(name, ids))  # noqa: B023
                         print(
                             f"| {size} | {count} | {alone[0]:.2f} / {alone[1]:.2f} "
                             f"| {cached[0]:.2f} / {cached[1]:.2f} | {light[0]:.2f} |"

@@ -141,7 +141,7 @@ def test_no_module_of_the_adapter_holds_sql() -> None:
         ("feed", "samples", ("a", 512), "memory_events_pkey"),
         ("feed", "load", ("a", "r", "5", 500), "memories_pkey"),
         ("reads", "get", ("a", ["1"]), "memories_pkey"),
-        ("reads", "positions_of", ("a", [UUID(int=1)]), "memories_namespace_id_key"),
+        ("reads", "marks", ("a", [UUID(int=1)]), "memories_namespace_id_key"),
         ("reads", "by_content", ("a", [1, 2], ["1"]), "memories_content"),
         ("feed", "rows_of", ("a", "r", [UUID(int=1)]), "memories_namespace_id_key"),
         ("upkeep", "expired", ("a", YEAR_3000, 9), "memories_expiring"),

@@ -9,7 +9,7 @@ import pytest
 from sfm_core.adapters.inmemory import InMemoryStore
 from sfm_core.adapters.inmemory_cache import InMemoryCache
 from sfm_core.errors import Unavailable
-from sfm_core.model import Delete, Memory
+from sfm_core.model import Delete, Marks, Memory
 from sfm_core.owned import owned_tasks
 from sfm_core.recall.rows import CachedRows, Forgetting
 from sfm_core.testing.fakes import RecordingTelemetry
@@ -49,6 +49,7 @@ async def cached(
 
 
 async def filled(store: InMemoryStore, cache: InMemoryCache) -> UUID:
+    cache.turn_to((await store.marks(NS, ())).log)
     memory = written(await store.apply(NS, [an_upsert("1", payload={"v": 1})])).id
     await cache.keep(NS, list((await store.fetch(NS, [memory])).values()))
     return memory
@@ -97,6 +98,29 @@ async def test_a_cached_row_is_not_shown_after_the_namespace_began_anew() -> Non
         assert (await rows.fetch(NS, [memory]))[memory].draft.payload == {"v": "anew"}
 
 
+async def test_two_databases_on_one_cache_never_show_each_others_rows() -> None:
+    ours, theirs, cache = InMemoryStore(), InMemoryStore(), InMemoryCache()
+    memory = await filled(ours, cache)
+    other = written(await theirs.apply(NS, [an_upsert("1", payload={"v": "theirs"})]))
+    assert (other.id, other.position) == (memory, 1)
+    for store, value in ((theirs, "theirs"), (ours, 1), (theirs, "theirs"), (ours, 1)):
+        async with cached(store, cache) as (rows, _, _):
+            assert (await rows.fetch(NS, [memory]))[memory].draft.payload == {"v": value}
+
+
+async def test_a_row_of_a_log_that_was_set_back_is_not_shown() -> None:
+    """A copy of the data put in the place of what it was copied from: all names are the same."""
+    before, now, cache = InMemoryStore(), InMemoryStore(), InMemoryCache()
+    memory = await filled(before, cache)
+    again = written(await now.apply(NS, [an_upsert("1", payload={"v": "anew"})]))
+    assert (again.id, again.position) == (memory, 1)
+    cache.turn_to((await before.marks(NS, ())).log)
+    now._name = before._name
+    async with cached(now, cache) as (rows, counting, _):
+        assert (await rows.fetch(NS, [memory]))[memory].draft.payload == {"v": "anew"}
+        assert counting.read == [memory]
+
+
 async def test_what_was_missing_is_kept_for_the_next() -> None:
     store, cache = InMemoryStore(), InMemoryCache()
     memory = written(await store.apply(NS, [an_upsert("1")])).id
@@ -112,10 +136,10 @@ async def test_an_outage_of_the_store_is_not_hidden_by_the_cache(
     store, cache = InMemoryStore(), InMemoryCache()
     memory = await filled(store, cache)
 
-    async def down(*_: object) -> Mapping[UUID, int]:
+    async def down(*_: object) -> Marks:
         raise Unavailable("down")
 
-    monkeypatch.setattr(store, "positions", down)
+    monkeypatch.setattr(store, "marks", down)
     async with cached(store, cache) as (rows, _, _):
         with pytest.raises(Unavailable):
             await rows.fetch(NS, [memory])

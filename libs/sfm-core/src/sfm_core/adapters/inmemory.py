@@ -34,6 +34,7 @@ from sfm_core.model import (
     Kind,
     LinkRow,
     ListQuery,
+    Marks,
     Memory,
     Page,
     Receipt,
@@ -43,6 +44,7 @@ from sfm_core.model import (
     ViewRow,
     Write,
     WriteOutcome,
+    mark_of,
 )
 from sfm_core.offload import INLINE_ITEMS, off_loop
 
@@ -146,8 +148,9 @@ class InMemoryStore(Feed):
         live = self._space(namespace).live()
         return {row.memory.id: row.memory for row in live if row.memory.id in wanted}
 
-    async def positions(self, namespace: str, ids: Collection[UUID]) -> Mapping[UUID, int]:
-        return {id_: row.position for id_, row in (await self.fetch(namespace, ids)).items()}
+    async def marks(self, namespace: str, ids: Collection[UUID]) -> Marks:
+        rows = await self.fetch(namespace, ids)
+        return Marks(log=self._name, of={id_: mark_of(row) for id_, row in rows.items()})
 
     async def view_rows(
         self, namespace: str, ids: Collection[UUID], *, model_revision: str

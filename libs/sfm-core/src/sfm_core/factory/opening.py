@@ -61,6 +61,8 @@ async def open_runtime(
             )
         )
         stores = await stores_over(pool, embedder.info.dim)
+        if shared.cache is not None:
+            shared.cache.turn_to((await stores.records.marks("default", ())).log)
         accesses = await stack.enter_async_context(Accesses.open(store=stores.upkeep, clock=clock))
         recall = await stack.enter_async_context(
             _recall(settings, stores, shared, embedder, accesses, clock, telemetry)

@@ -31,6 +31,7 @@ from sfm_core.model.links import (
     Unlinked,
 )
 from sfm_core.model.listings import ListQuery, Page, StoreStats
+from sfm_core.model.marks import Mark, Marks, mark_of
 from sfm_core.model.memories import DEFAULT_IMPORTANCE, Kind, Memory, MemoryDraft
 from sfm_core.model.quotas import Quota, Verdict
 from sfm_core.model.recalls import (
@@ -146,6 +147,8 @@ __all__ = [
     "Linked",
     "LinksApplied",
     "ListQuery",
+    "Mark",
+    "Marks",
     "Mask",
     "Match",
     "Matched",
@@ -192,4 +195,5 @@ __all__ = [
     "Write",
     "WriteOutcome",
     "Written",
+    "mark_of",
 ]

@@ -9,6 +9,7 @@ from sfm_core.coordinates import Coordinate
 from sfm_core.model import (
     Applied,
     ListQuery,
+    Marks,
     Memory,
     Page,
     Receipt,
@@ -79,8 +80,11 @@ class RecordStore(Protocol):
         """The live memories with these ids; an absent one has no entry."""
         ...
 
-    async def positions(self, namespace: str, ids: Collection[UUID]) -> Mapping[UUID, int]:
-        """Log positions of the live memories with these ids: `fetch` without the rows."""
+    async def marks(self, namespace: str, ids: Collection[UUID]) -> Marks:
+        """What tells the live memories with these ids from others: `fetch` without the rows.
+
+        All from one snapshot, the name of the log too, which is said for no ids as well.
+        """
         ...
 
     async def view_rows(

@@ -37,9 +37,19 @@ class Rows(Protocol):
 class Cache(Protocol):
     """Memories by id, beside the truth, for a bounded time.
 
-    It never decides what is shown: who reads compares `Memory.position` with the truth. Of a
-    memory it holds the newest version it was told of, whatever the order of telling.
+    It never decides what is shown: who reads compares `mark_of` with the truth. Of a memory it
+    holds the newest version it was told of, whatever the order of telling. Memories of one log
+    are out of reach of those who have turned to another, even of the same namespace and id.
     """
+
+    @property
+    def log(self) -> str:
+        """The log that all calls are about; empty until `turn_to` was called."""
+        ...
+
+    def turn_to(self, log: str) -> None:
+        """Speak of this log from now on."""
+        ...
 
     async def fetch(self, namespace: str, ids: Collection[UUID]) -> Mapping[UUID, Memory]:
         """What is held of these; nothing when the cache does not answer in time."""
@@ -58,6 +68,8 @@ class Cache(Protocol):
 
     async def drop(self, namespace: str, *, position: int) -> int:
         """Let go of a namespace up to this log position; how many memories were held of it.
+
+        Those of other logs go too: they may be what this one was before it was restored.
 
         A `keep` of anything up to `position` does nothing for as long as one may be on its way.
 

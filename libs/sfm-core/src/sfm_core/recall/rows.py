@@ -7,7 +7,7 @@ from uuid import UUID
 import anyio
 import anyio.abc
 
-from sfm_core.model import LinkRow, Memory, Sample, ViewRow
+from sfm_core.model import LinkRow, Memory, Sample, ViewRow, mark_of
 from sfm_core.owned import owned_tasks
 from sfm_core.ports import Applier, Cache, RecordStore, Telemetry
 
@@ -19,9 +19,10 @@ MAX_KEEPING: Final = 32
 class CachedRows:
     """Implements `Rows`.
 
-    The record store says of each id where the log has it now, the cache, asked at the same
-    time, what it holds. A row is used when its position is that one, so what was changed,
-    deleted or erased is not shown, whatever the cache says; the others are read from the store.
+    The record store says of each id what marks its present row, and of which log; the cache,
+    asked at the same time, what it holds. A row is used when it is of that log and has that
+    mark, so what was changed, deleted or erased, or is of another database, is not shown,
+    whatever the cache says; the others are read from the store.
     """
 
     def __init__(
@@ -40,8 +41,7 @@ class CachedRows:
 
     async def fetch(self, namespace: str, ids: Collection[UUID]) -> Mapping[UUID, Memory]:
         held: dict[UUID, Memory] = {}
-
-        asked = anyio.Event()
+        log, asked = self._cache.log, anyio.Event()
 
         async def ask_cache() -> None:
             held.update(await self._cache.fetch(namespace, ids))
@@ -49,10 +49,13 @@ class CachedRows:
 
         async with owned_tasks() as asking:
             asking.start_soon(ask_cache)
-            positions = await self._records.positions(namespace, ids)
+            marks = await self._records.marks(namespace, ids)
             await asked.wait()
-        found = {id_: row for id_, row in held.items() if positions.get(id_) == row.position}
-        missing = [id_ for id_ in positions if id_ not in found]
+        if marks.log != log:
+            held = {}
+            self._cache.turn_to(marks.log)
+        found = {id_: row for id_, row in held.items() if marks.of.get(id_) == mark_of(row)}
+        missing = [id_ for id_ in marks.of if id_ not in found]
         self._telemetry.count("cache_rows_total", len(found), result="hit")
         self._telemetry.count("cache_rows_total", len(held) - len(found), result="stale")
         self._telemetry.count("cache_rows_total", len(ids) - len(held), result="miss")

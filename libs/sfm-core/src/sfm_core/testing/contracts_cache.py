@@ -94,6 +94,30 @@ class CacheContract:
         assert await cache.fetch(ns, [row.id]) == {}
         assert await cache.fetch(f"{ns}-b", [row.id]) == {row.id: other}
 
+    async def test_logs_are_apart_whatever_their_positions(self, cache: Cache, ns: str) -> None:
+        ours = replace(FULL, namespace=ns)
+        theirs = replace(ours, version=1, position=ours.position - 1, text="theirs")
+        cache.turn_to("ours")
+        await cache.keep(ns, [ours])
+        cache.turn_to("theirs")
+        assert cache.log == "theirs"
+        assert await cache.fetch(ns, [ours.id]) == {}
+        await cache.keep(ns, [theirs])
+        assert await cache.fetch(ns, [ours.id]) == {ours.id: theirs}
+        await cache.forget(ns, {ours.id: ours.position + 1})
+        cache.turn_to("ours")
+        assert await cache.fetch(ns, [ours.id]) == {ours.id: ours}
+
+    async def test_a_dropped_namespace_is_gone_of_all_logs(self, cache: Cache, ns: str) -> None:
+        row = replace(FULL, namespace=ns)
+        for log in ("before", "after"):
+            cache.turn_to(log)
+            await cache.keep(ns, [row])
+        assert await cache.drop(ns, position=row.position) == 2
+        for log in ("before", "after"):
+            cache.turn_to(log)
+            assert await cache.fetch(ns, [row.id]) == {}
+
     async def test_a_dropped_namespace_takes_nothing_of_before(self, cache: Cache, ns: str) -> None:
         row = replace(FULL, namespace=ns)
         assert await cache.drop(ns, position=row.position) == 0

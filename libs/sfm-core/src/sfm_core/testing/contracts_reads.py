@@ -8,7 +8,7 @@ import pytest
 
 from sfm_core.errors import InvalidInput
 from sfm_core.filters import parse
-from sfm_core.model import Delete, Kind, ListQuery, Memory, StoreStats
+from sfm_core.model import Delete, Kind, ListQuery, Memory, StoreStats, mark_of
 from sfm_core.ports import RecordStore
 from sfm_core.testing.writes import an_upsert, at, written
 
@@ -78,17 +78,24 @@ class ReadingContract:
         assert [memory.coordinate for memory in found.values()] == [at("1")]
         assert list(found) == [first.id]
 
-    async def test_positions_are_those_of_the_live_memories(
+    async def test_marks_are_those_of_the_live_memories(
         self, store: RecordStore, namespace: str
     ) -> None:
         first = written(await store.apply(namespace, [an_upsert("1")]))
         gone = written(await store.apply(namespace, [an_upsert("2")]))
         await store.apply(namespace, [Delete(coordinate=at("2"))])
         asked = [first.id, gone.id, uuid4()]
-        assert await store.positions(namespace, asked) == {first.id: first.position}
+        [first_row] = (await store.fetch(namespace, [first.id])).values()
+        before = await store.marks(namespace, asked)
+        assert before.of == {first.id: mark_of(first_row)}
+        assert before.of[first.id].position == first.position
         again = written(await store.apply(namespace, [an_upsert("1", payload={"n": 2})]))
-        assert await store.positions(namespace, asked) == {first.id: again.position}
-        assert await store.positions(f"{namespace}-b", asked) == {}
+        after = await store.marks(namespace, asked)
+        assert [mark.position for mark in after.of.values()] == [again.position]
+        assert after.of[first.id].updated_at > first_row.updated_at
+        elsewhere = await store.marks(f"{namespace}-b", asked)
+        assert elsewhere.of == {}
+        assert before.log == after.log == elsewhere.log != ""
 
     async def test_the_oldest_live_memory_with_each_content_key_is_found(
         self, store: RecordStore, namespace: str

@@ -29,6 +29,8 @@ from sfm_core.model import (
     Changes,
     LinkRow,
     ListQuery,
+    Mark,
+    Marks,
     Memory,
     Page,
     RecallQuery,
@@ -93,10 +95,14 @@ class PostgresStore:
             rows = await connection.fetch(_SQL["fetch"], namespace, list(ids))
         return {memory.id: memory for memory in await memories_of(rows)}
 
-    async def positions(self, namespace: str, ids: Collection[UUID]) -> Mapping[UUID, int]:
+    async def marks(self, namespace: str, ids: Collection[UUID]) -> Marks:
         async with self._pool.scoped(namespace) as connection:
-            rows = await connection.fetch(_SQL["positions_of"], namespace, list(ids))
-        return {plain_uuid(row["id"]): row["position"] for row in rows}
+            rows = await connection.fetch(_SQL["marks"], namespace, list(ids))
+        found = [row for row in rows if row["id"] is not None]
+        return Marks(
+            log=rows[0]["log"],
+            of={plain_uuid(row["id"]): Mark(row["position"], row["updated_at"]) for row in found},
+        )
 
     async def view_rows(
         self, namespace: str, ids: Collection[UUID], *, model_revision: str

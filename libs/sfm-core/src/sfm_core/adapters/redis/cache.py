@@ -27,12 +27,22 @@ class RedisCache:
     def __init__(self, link: RedisLink, *, ttl_ms: int = TTL_MS) -> None:
         self._link = link
         self._ttl_ms = ttl_ms
+        self._log = ""
+
+    @property
+    def log(self) -> str:
+        return self._log
+
+    def turn_to(self, log: str) -> None:
+        self._log = log
 
     async def fetch(self, namespace: str, ids: Collection[UUID]) -> Mapping[UUID, Memory]:
         if not ids:
             return {}
         try:
-            values = await self._link.call("MGET", *(_key(namespace, memory) for memory in ids))
+            values = await self._link.call(
+                "MGET", *(self._key(namespace, memory) for memory in ids)
+            )
         except Unavailable:
             return {}
         held = [value for value in values if value is not None]
@@ -50,7 +60,7 @@ class RedisCache:
         await self._tell(namespace, {memory: _head(at) for memory, at in positions.items()})
 
     async def drop(self, namespace: str, *, position: int) -> int:
-        await self._link.call("SET", _fence(namespace), _head(position), "PX", self._ttl_ms)
+        await self._link.call("SET", self._fence(namespace), _head(position), "PX", self._ttl_ms)
         dropped, cursor = 0, 0
         while True:
             cursor, keys = await self._link.call(
@@ -64,11 +74,17 @@ class RedisCache:
     async def _tell(self, namespace: str, values: Mapping[UUID, bytes]) -> None:
         if not values:
             return
-        keys = [_fence(namespace), *(_key(namespace, memory) for memory in values)]
+        keys = [self._fence(namespace), *(self._key(namespace, memory) for memory in values)]
         try:
             await self._link.evaluate(_KEEP, keys, [self._ttl_ms, *values.values()])
         except Unavailable:
             return
+
+    def _key(self, namespace: str, memory: UUID) -> str:
+        return f"{_rows_of(namespace)}{self._log}:{memory}"
+
+    def _fence(self, namespace: str) -> str:
+        return f"{PREFIX}fence:{{{namespace}}}:{self._log}"
 
 
 def _head(position: int) -> bytes:
@@ -90,11 +106,3 @@ def _rows(values: Sequence[bytes], namespace: str) -> list[Memory]:
 
 def _rows_of(namespace: str) -> str:
     return f"{PREFIX}row:{{{namespace}}}:"
-
-
-def _key(namespace: str, memory: UUID) -> str:
-    return f"{_rows_of(namespace)}{memory}"
-
-
-def _fence(namespace: str) -> str:
-    return f"{PREFIX}fence:{{{namespace}}}"

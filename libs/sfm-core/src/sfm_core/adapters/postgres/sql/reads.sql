@@ -37,10 +37,21 @@ SELECT namespace, coord, id, version, position, kind, payload, text, text_given,
 FROM memories
 WHERE namespace = $1 AND id = ANY($2::uuid[]) AND deleted_at IS NULL;
 
--- positions_of --
--- Where the log has the live memories with these ids.
-SELECT id, position FROM memories
-WHERE namespace = $1 AND id = ANY($2::uuid[]) AND deleted_at IS NULL;
+-- marks --
+-- Of which log this is (cluster, timeline as of now, database and table: made anew, it has
+-- another file), and where it has the live memories with these ids; one row without an id when
+-- there are none.
+WITH log AS MATERIALIZED (
+    SELECT concat_ws('.',
+        (SELECT system_identifier FROM pg_control_system()),
+        CASE WHEN pg_is_in_recovery() THEN (SELECT timeline_id::text FROM pg_control_checkpoint())
+             ELSE left(pg_walfile_name(pg_current_wal_lsn()), 8) END,
+        pg_relation_filepath('memories')
+    ) AS name
+)
+SELECT log.name AS log, memories.id, memories.position, memories.updated_at
+FROM log LEFT JOIN memories
+ON namespace = $1 AND memories.id = ANY($2::uuid[]) AND deleted_at IS NULL;
 
 -- last_version --
 -- Version of a memory or tombstone.
