@@ -134,9 +134,73 @@ async def test_only_the_named_namespaces_are_kept_and_half_written_files_go(
     half.write_bytes(b"half")
     await files.keep_only(["acme", "b.c"])
     assert names(tmp_path) == ["acme.view", "b.c.view"]
-    await files.drop("acme")
-    await files.drop("acme")
+    assert await files.drop("acme")
+    assert await files.drop("acme")
     assert names(tmp_path) == ["b.c.view"]
+
+
+async def test_what_a_crash_of_the_same_number_left_half_written_goes(tmp_path: Path) -> None:
+    """In a container a process has the same number after each crash."""
+    half = tmp_path / f".acme.part-{os.getpid()}-999999"
+    half.write_bytes(b"half")
+    await DiskViewFiles(tmp_path).keep_only(["acme"])
+    assert names(tmp_path) == []
+
+
+async def test_what_is_being_written_is_kept_by_a_start_and_comes_to_nothing_by_a_drop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files, synced = DiskViewFiles(tmp_path), os.fsync
+    seen: list[list[str]] = []
+
+    def during(descriptor: int) -> None:
+        synced(descriptor)
+        if not seen:
+            files._keep_only(frozenset({"acme", "a"}))
+            seen.append(names(tmp_path))
+            assert files._drop("a")
+            seen.append(names(tmp_path))
+            assert files._held("acme") == 1
+            assert files._drop("acme")
+
+    monkeypatch.setattr(os, "fsync", during)
+    assert not await files.save("acme", a_view(), stamp=STAMP)
+    assert [len(found) for found in seen] == [1, 1]
+    assert (names(tmp_path), await files.held("acme")) == ([], 0)
+
+
+async def test_a_drop_takes_the_files_of_just_its_namespace(tmp_path: Path) -> None:
+    files = DiskViewFiles(tmp_path)
+    for namespace in ("a", "a.part-1-2", "a.view", "b"):
+        await files.save(namespace, a_view(), stamp=STAMP)
+    for half in (".a.part-7-7", ".a.part-1-2.part-7-7"):
+        (tmp_path / half).write_bytes(b"half")
+    assert await files.held("a") == 2
+    assert await files.drop("a")
+    assert names(tmp_path) == [
+        ".a.part-1-2.part-7-7", "a.part-1-2.view", "a.view.view", "b.view",
+    ]  # fmt: skip
+
+
+async def test_what_cannot_be_removed_or_seen_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = DiskViewFiles(tmp_path)
+    await files.save("acme", a_view(), stamp=STAMP)
+
+    def refused(path: Path, *_: Any, **__: Any) -> None:
+        raise PermissionError(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", refused)
+        assert not await files.drop("acme")
+        assert await files.held("acme") == 1
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "iterdir", refused)
+        assert not await files.drop("acme")
+        assert await files.held("acme") == 1
+    assert await files.drop("acme")
+    assert await files.held("acme") == 0
 
 
 WRITER = """

@@ -97,7 +97,7 @@ class Feed(Spaces):
 
     async def identity(self, namespace: str) -> str:
         await anyio.lowlevel.checkpoint()
-        return f"{self._name}/{namespace}"
+        return f"{self._name}/{namespace}/{self._space(namespace).generation}"
 
     async def caught_up(self, namespace: str, token: int, *, model_revision: str) -> CatchUp:
         await anyio.lowlevel.checkpoint()

@@ -9,7 +9,7 @@ durable, and renamed: a crash leaves the old one or the new one.
 import logging
 import os
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import count
@@ -30,7 +30,7 @@ MAGIC: Final = b"SFMVIEW1"
 MAX_HEADER: Final = 1 << 20
 _ALIGNED: Final = 64
 _SUFFIX: Final = ".view"
-_PART: Final = re.compile(r"\.[a-z0-9_.-]+\.part-([0-9]+)-[0-9]+")
+_PART: Final = re.compile(r"\.([a-z0-9_.-]+)\.part-([0-9]+)-[0-9]+")
 _TYPES: Final = frozenset({"|u1", "|b1", "|i1", "<u2", "<i4", "<i8", "<f4", "<f8"})
 _NUMBERS: Final = count()
 
@@ -57,6 +57,7 @@ class DiskViewFiles:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._begun: set[str] = set()  # names of parts that are being written
 
     async def load(self, namespace: str, *, stamp: str) -> SavedView | None:
         return await anyio.to_thread.run_sync(self._load, namespace, stamp)
@@ -64,8 +65,11 @@ class DiskViewFiles:
     async def save(self, namespace: str, view: SavedView, *, stamp: str) -> bool:
         return await anyio.to_thread.run_sync(self._save, namespace, view, stamp)
 
-    async def drop(self, namespace: str) -> None:
-        await anyio.to_thread.run_sync(self._drop, namespace)
+    async def drop(self, namespace: str) -> bool:
+        return await anyio.to_thread.run_sync(self._drop, namespace)
+
+    async def held(self, namespace: str) -> int:
+        return await anyio.to_thread.run_sync(self._held, namespace)
 
     async def keep_only(self, namespaces: Collection[str]) -> None:
         await anyio.to_thread.run_sync(self._keep_only, frozenset(namespaces))
@@ -88,6 +92,7 @@ class DiskViewFiles:
 
     def _save(self, namespace: str, view: SavedView, stamp: str) -> bool:
         part = self._folder / f".{namespace}.part-{os.getpid()}-{next(_NUMBERS)}"
+        self._begun.add(part.name)
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
@@ -101,30 +106,66 @@ class DiskViewFiles:
                 "snapshot.not_saved",
                 extra={"namespace": namespace, "reason": type(error).__name__},
             )
-            part.unlink(missing_ok=True)
+            self._remove(namespace, [part])
             return False
+        finally:
+            self._begun.discard(part.name)
         return True
 
-    def _drop(self, namespace: str) -> None:
+    def _drop(self, namespace: str) -> bool:
         try:
-            self._place(namespace).unlink()
+            paths = self._of(namespace)
+        except OSError as error:
+            _not_removed(namespace, error)
+            return False
+        return self._remove(namespace, paths)
+
+    def _held(self, namespace: str) -> int:
+        try:
+            return len(self._of(namespace))
+        except OSError:
+            return 1
+
+    def _of(self, namespace: str) -> list[Path]:
+        """The files of a namespace, half written ones too."""
+        if not self._folder.exists():
+            return []
+        return [path for path in self._folder.iterdir() if _namespace_of(path.name) == namespace]
+
+    def _remove(self, namespace: str, paths: Sequence[Path]) -> bool:
+        """Whether they are gone, for good."""
+        if not paths:
+            return True
+        gone = True
+        for path in paths:
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                _not_removed(namespace, error)
+                gone = False
+        try:
             self._sync_folder()
         except FileNotFoundError:
-            return
+            return True
         except OSError as error:
-            reason = type(error).__name__
-            _LOG.warning("snapshot.not_removed", extra={"namespace": namespace, "reason": reason})
+            _not_removed(namespace, error)
+            return False
+        return gone
 
     def _keep_only(self, namespaces: frozenset[str]) -> None:
         if not self._folder.is_dir():
             return
         for path in list(self._folder.iterdir()):
-            if path.name.endswith(_SUFFIX):
+            if half := _PART.fullmatch(path.name):
+                if not self._is_being_written(path.name, int(half[2])):
+                    self._remove(half[1], [path])
+            elif path.name.endswith(_SUFFIX):
                 namespace = path.name.removesuffix(_SUFFIX)
                 if namespace not in namespaces:
                     self._drop(namespace)
-            elif (half := _PART.fullmatch(path.name)) and not _runs(int(half[1])):
-                path.unlink(missing_ok=True)
+
+    def _is_being_written(self, part: str, pid: int) -> bool:
+        return part in self._begun if pid == os.getpid() else _runs(pid)
 
     def _sync_folder(self) -> None:
         """Make a rename or a removal durable."""
@@ -135,10 +176,20 @@ class DiskViewFiles:
             os.close(folder)
 
 
+def _namespace_of(name: str) -> str | None:
+    """Whose file this is, whole or half written."""
+    if half := _PART.fullmatch(name):
+        return half[1]
+    return name.removesuffix(_SUFFIX) if name.endswith(_SUFFIX) else None
+
+
+def _not_removed(namespace: str, error: OSError) -> None:
+    reason = type(error).__name__
+    _LOG.warning("snapshot.not_removed", extra={"namespace": namespace, "reason": reason})
+
+
 def _runs(pid: int) -> bool:
-    """Whether another process of this number is alive; this one's own are done with."""
-    if pid == os.getpid():
-        return True
+    """Whether a process of this number is alive."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -10,7 +10,7 @@ class ViewFiles(Protocol):
     """Views put aside, one for each namespace. A cache: losing all of it loses nothing.
 
     Nothing here raises for what is on disk: a file that is damaged, or cannot be read, is as
-    good as none and is logged.
+    good as none and is logged. One that cannot be removed is told.
     """
 
     async def load(self, namespace: str, *, stamp: str) -> SavedView | None:
@@ -27,12 +27,27 @@ class ViewFiles(Protocol):
         """
         ...
 
-    async def drop(self, namespace: str) -> None:
-        """Remove what is there; durable when this returns."""
+    async def drop(self, namespace: str) -> bool:
+        """Remove what is there, half written files too; durable when this returns.
+
+        A saving that is under way elsewhere, in the same folder, comes to nothing. False: not all
+        could be removed.
+        """
+        ...
+
+    async def held(self, namespace: str) -> int:
+        """How many files are there of a namespace, half written ones too; looks anew.
+
+        One, if that cannot be seen.
+        """
         ...
 
     async def keep_only(self, namespaces: Collection[str]) -> None:
-        """Remove the views of all other namespaces, and what a crash left half written."""
+        """Remove the views of all other namespaces, and what a crash left half written.
+
+        Half written is also what has this process's number and was not begun by it: in a
+        container the number is the same after each crash.
+        """
         ...
 
 

@@ -30,6 +30,8 @@ class Entry:
     """Of the feed: what commits later is still to come. Set when loaded."""
     generation: int = FIRST
     """Of the namespace, when it was loaded: rows of another one are not these."""
+    stamp: str = ""
+    """Under which it is put aside: of before it was loaded. Empty: never."""
     nbytes: int = 0
     """What the budget counts for it."""
     begun: float = field(default_factory=perf_counter)
@@ -38,7 +40,7 @@ class Entry:
     shelved_at: float = 0.0
     is_being_shelved: bool = False
     is_dropped: bool = False
-    """What was put aside of it must go too."""
+    """It is not put aside any more, and what was put aside of it goes."""
 
     @property
     def is_ready(self) -> bool:

@@ -22,8 +22,8 @@ class ErasableViews:
         return rows
 
     async def held(self, namespace: str) -> int:
-        entry = self._views.peek(namespace)
-        return 0 if entry is None else entry.view.live
+        """Memories in memory, and files that could not be removed."""
+        return await self._views.held(namespace)
 
 
 @final

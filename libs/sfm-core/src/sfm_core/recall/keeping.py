@@ -55,13 +55,24 @@ class Keeper:
         self._version = version
         self._telemetry = telemetry or NoTelemetry()
 
-    async def take_back(self, namespace: str) -> Kept | None:
+    async def stamp(self, namespace: str) -> str:
+        """Under which a view that is loaded from now on is put aside, and taken back.
+
+        Raises:
+            Unavailable: the store does not answer.
+        """
+        log = await self._log.identity(namespace)
+        facts = (FORMAT, self._version, namespace, self._embedder.model_revision,
+                 self._embedder.dim, self._analyzer.revision, log)  # fmt: skip
+        return "|".join(map(str, facts))
+
+    async def take_back(self, namespace: str, stamp: str) -> Kept | None:
         """The view that was put aside, caught up; None: there is none that is sound.
 
         Raises:
             Unavailable: the store does not answer.
         """
-        held = await self.files.load(namespace, stamp=await self._stamp(namespace))
+        held = await self.files.load(namespace, stamp=stamp)
         if held is None:
             return None
         try:
@@ -75,15 +86,19 @@ class Keeper:
         self._count("restored")
         return kept
 
-    async def put_aside(self, namespace: str, snapshot: Snapshot, token: int) -> bool:
+    async def put_aside(
+        self, namespace: str, snapshot: Snapshot, *, token: int, stamp: str
+    ) -> bool:
         """Save a view as it was at `snapshot`; all changes from before `token` are in it.
 
-        An outage of the store leaves the one before in place.
+        `stamp` is that of when it was loaded: if it is another one by now (an erase), nothing is
+        saved. An outage of the store leaves the one before in place.
         """
         if snapshot.rows < MIN_ROWS:
             return False
         try:
-            stamp = await self._stamp(namespace)
+            if await self.stamp(namespace) != stamp:
+                return False
         except SfmError:
             return False
         held = await anyio.to_thread.run_sync(lambda: saved(snapshot, token=token))
@@ -103,12 +118,6 @@ class Keeper:
         if found != missed.fingerprint:
             raise Corrupt("it holds other memories than the store")
         return Kept(view, missed.token)
-
-    async def _stamp(self, namespace: str) -> str:
-        log = await self._log.identity(namespace)
-        facts = (FORMAT, self._version, namespace, self._embedder.model_revision,
-                 self._embedder.dim, self._analyzer.revision, log)  # fmt: skip
-        return "|".join(map(str, facts))
 
     def _count(self, outcome: str) -> None:
         self._telemetry.count("view_snapshots_total", event=outcome)

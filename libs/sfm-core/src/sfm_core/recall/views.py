@@ -234,8 +234,16 @@ class Views:
         if entry is not None:
             await self._jobs.run(partial(self._apply, namespace, entry, rows, samples, links))
 
+    async def held(self, namespace: str) -> int:
+        """Live memories of the view in memory, and files of what was put aside."""
+        entry = self.peek(namespace)
+        return (0 if entry is None else entry.view.live) + await self._shelf.held(namespace)
+
     async def drop(self, namespace: str) -> None:
-        """Forget a view, on disk too; the next recall builds it anew from the store."""
+        """Forget a view, on disk too; the next recall builds it anew from the store.
+
+        What is being put aside is waited for. What cannot be removed is in `held`.
+        """
         entry = self._entries.pop(namespace, None)
         if entry is not None:
             self._held -= entry.nbytes
@@ -276,7 +284,7 @@ class Views:
     async def _fill(self, namespace: str, entry: Entry) -> None:
         revision = self._embedder.model_revision
         entry.generation = await self._feed.generation(namespace)
-        kept = await self._shelf.take_back(namespace)
+        kept = await self._shelf.take_back(namespace, entry)
         if kept is None:
             token = await self._feed.token()
             async for rows in self._feed.load(namespace, model_revision=revision):
@@ -383,8 +391,9 @@ class Views:
         changes = await self._feed.changes(token, list(polled), model_revision=revision)
         await self._take(changes, polled)
         for namespace, entry in polled.items():
-            entry.token = changes.token
-            self._shelf.offer(namespace, entry)
+            if self._entries.get(namespace) is entry:  # neither dropped nor evicted since
+                entry.token = changes.token
+                self._shelf.offer(namespace, entry)
         self.head = max(self.head, changes.head)
         if perf_counter() - self._forgot_at > TOMBSTONES_S:
             self._forgot_at = perf_counter()

@@ -18,8 +18,9 @@ class LogIdentityContract:
     async def test_an_identity_stays_while_memories_come_and_go(
         self, store: Store, namespace: str
     ) -> None:
+        before = await store.identity(namespace)  # of a namespace nobody has written to
         await store.apply(namespace, [an_upsert("1")])
-        before = await store.identity(namespace)
+        assert before == await store.identity(namespace)
         await store.apply(namespace, [an_upsert("2"), Delete(coordinate=at("1"))])
         assert before == await store.identity(namespace) != ""
 

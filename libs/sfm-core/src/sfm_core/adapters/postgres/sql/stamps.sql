@@ -4,7 +4,7 @@ SELECT concat_ws('/',
     (SELECT system_identifier FROM pg_control_system()),
     (SELECT timeline_id FROM pg_control_checkpoint()),
     (SELECT oid FROM pg_database WHERE datname = current_database()),
-    coalesce((SELECT generation FROM namespaces WHERE name = $1), 0)
+    coalesce((SELECT generation FROM namespaces WHERE name = $1), 1)
 );
 
 -- fingerprint --
