@@ -20,23 +20,34 @@ PATIENT = replace(POLICY, deadline_s=20.0)
 
 
 class Hot(SwitchedStore):
-    """The memory at 1 is changed just before its row is read, `left` times."""
+    """The memory at 1 is changed just before its row is read, `left` times; then after it too."""
 
     left = 0
+    never_still = False
     fetches = 0
     world: World
 
     async def fetch(self, namespace: str, ids: Collection[UUID]) -> Mapping[UUID, Memory]:
         self.fetches += 1
+        await self._change()
+        found = await super().fetch(namespace, ids)
+        if self.never_still:
+            await self._change()
+        return found
+
+    async def _change(self) -> None:
         if self.left:
             self.left -= 1
             await self.world.put(1, "tea in the garden", importance=float(self.left))
-        return await super().fetch(namespace, ids)
 
 
+@pytest.mark.parametrize("never_still", [False, True])
 @pytest.mark.parametrize("changes", [1, 2, 3, TRIES - 1])
-async def test_a_memory_that_changes_during_the_recall_is_found(changes: int) -> None:
+async def test_a_memory_that_changes_during_the_recall_is_found(
+    changes: int, never_still: bool
+) -> None:
     store = Hot()
+    store.never_still = never_still
     async with a_world(store, PATIENT) as world:
         store.world = world
         await world.put(1, "tea in the garden")
@@ -56,7 +67,7 @@ async def test_a_memory_that_changes_all_the_while_is_left_out_and_the_answer_sa
         store.world = world
         await world.put(1, "tea in the garden")
         await world.put(2, "tea and rain")
-        store.left, store.fetches = 10_000, 0
+        store.left, store.fetches, store.never_still = 10_000, 0, True
         named = (Coordinate.of([1]), Coordinate.of([2]))
         found = await world.ask("tea garden", explain_for=named)
         assert store.fetches == TRIES
@@ -64,6 +75,34 @@ async def test_a_memory_that_changes_all_the_while_is_left_out_and_the_answer_sa
         assert found.degraded == ("changing",)
         assert [one.absent_for for one in found.placed] == [(Absence.CHANGING,), ()]
         assert ("recall_degraded_total", 1.0, {"leg": "changing"}) in world.telemetry.counted
+
+
+async def test_memories_that_never_stand_still_together_are_found_as_they_were_ranked() -> None:
+    """Each is changed just before every second reading of the rows, in turns."""
+
+    class Turns(SwitchedStore):
+        fetches = 0
+        world: World | None = None
+
+        async def fetch(self, namespace: str, ids: Collection[UUID]) -> Mapping[UUID, Memory]:
+            if self.world is not None:
+                self.fetches += 1
+                at = self.fetches % 2
+                await self.world.put(at, f"tea {self.fetches}", importance=float(self.fetches % 7))
+            return await super().fetch(namespace, ids)
+
+    store = Turns()
+    async with a_world(store, PATIENT) as world:
+        for at in range(2):
+            await world.put(at, "tea")
+        store.world = world
+        found = await world.ask("tea", include_text=True, explain=True)
+        assert sorted(shown(found)) == [0, 1]
+        assert found.degraded == ()
+        assert store.fetches < TRIES
+        for hit in found.hits:
+            assert hit.explanation is not None
+            assert sum(hit.explanation.parts.values()) == hit.score
 
 
 async def test_a_storm_of_writes_takes_half_the_time_at_most(

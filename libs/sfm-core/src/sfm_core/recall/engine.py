@@ -76,9 +76,10 @@ class RecallPolicy:
 class RecallEngine:
     """Answers recalls from the namespace's view and the canonical rows.
 
-    The view decides which memories and in what order; the rows come from the store, so what
-    was deleted or changed elsewhere since is never shown: then the view catches up first and
-    the recall starts again. What changes faster than that is left out, and `degraded` says so.
+    The view decides which memories and in what order; the rows come from the store. Where they
+    are not what was ranked, the view catches up and the recall starts again: so a hit is a row
+    that was live during the recall, and ranked as it was then, and what is deleted by the last
+    reading is never shown. What changes faster than that is left out, and `degraded` says so.
     """
 
     def __init__(

@@ -41,8 +41,9 @@ class Settling:
         """Ranks and the `wanted` rows, which agree.
 
         While they do not, the view catches up and all is ranked anew, `TRIES` times at most and
-        within `SHARE` of the time to the caller's deadline. A row that has moved even then has
-        another version than its candidate: who shows the hits says so.
+        within `SHARE` of the time to the caller's deadline. A row as one of these tries read it
+        serves where it is what was ranked and the last try still finds the memory. A row that has
+        moved even so has another version than its candidate: who shows the hits says so.
 
         Raises:
             Unavailable: the store does not answer.
@@ -50,14 +51,17 @@ class Settling:
         began = anyio.current_time()
         until = began + SHARE * (anyio.current_effective_deadline() - began)
         tries = TRIES
+        read: dict[tuple[UUID, int], Memory] = {}
         while True:
             tries -= 1
             snapshot, ranked = await ranking.rank()
             versions = {c.id: c.version for one in ranked for c in wanted(one)}
-            memories = await self.fetch(namespace, versions)
+            found = await self.fetch(namespace, versions)
+            read |= {(id_, row.version): row for id_, row in found.items()}
+            memories = {id_: read.get((id_, versions[id_]), row) for id_, row in found.items()}
             moved = any(
-                memory not in memories or memories[memory].version != version
-                for memory, version in versions.items()
+                id_ not in memories or memories[id_].version != version
+                for id_, version in versions.items()
             )
             if not moved or not tries or anyio.current_time() > until:
                 return snapshot, await ranking.explained(snapshot, ranked), memories
