@@ -1,16 +1,19 @@
 """Recall by context: what a question stands in decides between answers, and says what it did."""
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sfm_core.model import Mode, RecallQuery
+from sfm_core.model import Kind, Mode, RecallQuery
 from sfm_core.recall.rank import rank
 from sfm_core.recall.rankings import situated
 from sfm_core.scoring import Scoring
 from tests.unit.sfm_core.recall.test_engine import a_world, as_bytes, shown
-from tests.unit.sfm_core.recall.test_rank import ANALYZER, a_plan, a_row, a_view, unit
+from tests.unit.sfm_core.recall.test_rank import ANALYZER, NOW, a_plan, a_row, a_view, unit
 
 SEEDS = st.integers(0, 50)
 
@@ -70,3 +73,23 @@ def test_words_of_the_context_count_for_their_share_and_never_more_than_the_ques
     assert [c.id for c in both.candidates] == [rows[0].id, rows[1].id]
     share = Scoring().situation
     assert both.candidates[1].score == pytest.approx(share / (1.0 - share), abs=1e-9)
+
+
+@pytest.mark.parametrize("mode", [Mode.KEYWORD, Mode.HYBRID])
+@pytest.mark.parametrize("hidden", [{"kind": Kind.SEMANTIC}, {"expires_at": NOW}])
+def test_what_is_not_admitted_does_not_weigh_on_what_the_context_counts(
+    mode: Mode, hidden: dict[str, Any]
+) -> None:
+    """Two that differ only in which of their words the hidden row repeats: same statistics."""
+    found = []
+    for text in ("tea tea tea tea rain", "tea rain rain rain rain"):
+        rows = [
+            a_row(0, text="tea soup soup soup soup"),
+            a_row(1, text="rain soup soup soup soup"),
+            a_row(2, text=text, **hidden),
+        ]
+        plan = replace(a_plan("tea", mode=mode, kind=Kind.EPISODIC), around=ANALYZER.terms("rain"))
+        [ranked] = rank(a_view(rows).snapshot(), [plan])
+        found.append([(c.id, c.score, c.explanation) for c in ranked.candidates])
+    assert len(found[0]) == 2
+    assert found[0] == found[1]

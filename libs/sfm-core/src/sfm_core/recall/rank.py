@@ -182,7 +182,7 @@ def _by_keyword(snapshot: Snapshot, wave: Sequence[_Asked]) -> list[_Found]:
 
 
 def _keyword(snapshot: Snapshot, asked: _Asked) -> _Found:
-    bm25 = _bm25(snapshot, asked.plan)
+    bm25 = _bm25(snapshot, asked)
     part = rules.keyword_part(bm25, best=_best_of(bm25, asked.allowed))
     most = np.where(asked.allowed & (part > 0.0), part, OUT)
     rows = contenders(most, asked.plan.query.top_k, width=0.0)
@@ -215,7 +215,7 @@ def _legs(snapshot: Snapshot, asked: _Asked) -> Legs:
     """Of all rows, still without their cosines."""
     plan = asked.plan
     scoring = plan.scoring.weighted(plan.query.weights)
-    bm25 = _bm25(snapshot, plan)
+    bm25 = _bm25(snapshot, asked)
     recency = None
     if scoring.weights.recency > 0.0:
         ages = snapshot.ages_s(plan.now)
@@ -304,22 +304,24 @@ def _chosen(snapshot: Snapshot, asked: _Asked, legs: Legs) -> tuple[I64, Support
     return rows, needed, received
 
 
-def _bm25(snapshot: Snapshot, plan: Plan) -> F64:
+def _bm25(snapshot: Snapshot, asked: _Asked) -> F64:
     """BM25 of all rows for the question; what it stands in counts for its share.
 
-    Both are on one scale: the best row for the context counts as the best for the question.
+    Both are on one scale: of the rows that are admitted, the best for the context counts as the
+    best for the question.
     """
+    plan, allowed = asked.plan, asked.allowed
     scoring = plan.scoring
     constants = {"k1": scoring.k1, "b": scoring.b}
-    asked = snapshot.lexical.scores(plan.terms, snapshot.alive, **constants)
+    question = snapshot.lexical.scores(plan.terms, snapshot.alive, **constants)
     if not plan.around:
-        return asked
+        return question
     around = snapshot.lexical.scores(plan.around, snapshot.alive, **constants)
-    most_asked, most_around = float(asked.max(initial=0.0)), float(around.max(initial=0.0))
+    most_asked, most_around = _best_of(question, allowed), _best_of(around, allowed)
     if most_around <= 0.0:
-        return asked
+        return question
     scale = most_asked / most_around if most_asked > 0.0 else 1.0
-    mixed: F64 = (1.0 - scoring.situation) * asked + scoring.situation * scale * around
+    mixed: F64 = (1.0 - scoring.situation) * question + scoring.situation * scale * around
     return mixed
 
 
