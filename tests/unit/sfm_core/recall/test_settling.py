@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import timedelta
 from uuid import UUID
 
 import anyio
@@ -103,6 +104,35 @@ async def test_memories_that_never_stand_still_together_are_found_as_they_were_r
         for hit in found.hits:
             assert hit.explanation is not None
             assert sum(hit.explanation.parts.values()) == hit.score
+
+
+async def test_what_was_deleted_and_stored_anew_is_not_shown_as_it_was_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The second try ranks what the first one read, and finds another memory in its place."""
+    monkeypatch.setattr(settling, "TRIES", 2)
+
+    class Replacing(SwitchedStore):
+        fetches = 0
+        world: World | None = None
+
+        async def fetch(self, namespace: str, ids: Collection[UUID]) -> Mapping[UUID, Memory]:
+            if self.world is not None:
+                self.fetches += 1
+                if self.fetches > 1:
+                    await self.world.remember.delete("acme", Coordinate.of([1]))
+                    self.world.clock.advance(timedelta(seconds=1))
+                await self.world.put(1, f"tea {self.fetches}")
+            return await super().fetch(namespace, ids)
+
+    store = Replacing()
+    async with a_world(store, PATIENT) as world:
+        await world.put(1, "tea")
+        store.world = world
+        found = await world.ask("tea")
+        assert store.fetches == 2
+        assert found.hits == ()
+        assert found.degraded == ("changing",)
 
 
 async def test_a_storm_of_writes_takes_half_the_time_at_most(

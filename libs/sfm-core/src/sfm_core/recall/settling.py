@@ -42,8 +42,9 @@ class Settling:
 
         While they do not, the view catches up and all is ranked anew, `TRIES` times at most and
         within `SHARE` of the time to the caller's deadline. A row as one of these tries read it
-        serves where it is what was ranked and the last try still finds the memory. A row that has
-        moved even so has another version than its candidate: who shows the hits says so.
+        serves where it is what was ranked and the last try still finds the memory, not stored
+        anew after a deletion. A row that has moved even so has another version than its candidate:
+        who shows the hits says so.
 
         Raises:
             Unavailable: the store does not answer.
@@ -58,7 +59,9 @@ class Settling:
             versions = {c.id: c.version for one in ranked for c in wanted(one)}
             found = await self.fetch(namespace, versions)
             read |= {(id_, row.version): row for id_, row in found.items()}
-            memories = {id_: read.get((id_, versions[id_]), row) for id_, row in found.items()}
+            memories = {
+                id_: _older(read.get((id_, versions[id_])), row) for id_, row in found.items()
+            }
             moved = any(
                 id_ not in memories or memories[id_].version != version
                 for id_, version in versions.items()
@@ -88,3 +91,8 @@ class Settling:
             await self._records.ping()
         if waiting.cancelled_caught:
             raise Unavailable("the record store does not answer")
+
+
+def _older(read: Memory | None, now: Memory) -> Memory:
+    """What was `read` of a memory, if it is still that memory; else what is there `now`."""
+    return now if read is None or read.created_at != now.created_at else read
