@@ -3,6 +3,7 @@
 import tracemalloc
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 import anyio
 import httpx
@@ -10,7 +11,8 @@ import orjson
 import pytest
 
 from sfm_core import decode
-from sfm_core.adapters.postgres.pool import connect
+from sfm_core.adapters.postgres.pool import connect, open_pool
+from sfm_core.adapters.postgres.queries import load_queries
 from sfm_core.assembled import Runtime
 from sfm_core.coordinates import Coordinate
 from sfm_core.errors import Conflict
@@ -213,3 +215,52 @@ async def test_a_cancelled_import_ends_after_the_batch_in_hand(fresh_database: s
             tasks.cancel_scope.cancel()
         assert (await runtime.records.stats("a")).total == 1000
         assert orjson.loads((await exported(runtime, "a")).splitlines()[-1])["memories"] == 1000
+
+
+PAST = """
+    INSERT INTO memory_events (
+        namespace, seq, event_id, memory_id, coord, type, version, at, importance, body, xid
+    )
+    SELECT 'a', nextval('memory_log') - 1000000, gen_random_uuid(), memory_id, coord, type, -n, at,
+           NULL, body, 0
+    FROM memory_events, generate_series(1, 300) AS n
+"""
+"""Three hundred earlier versions of each memory and link."""
+
+
+@pytest.mark.parametrize(
+    ("statement", "arguments"), [("scan_current", ("r", 500, 10**6)), ("scan_links", (500,))]
+)
+async def test_an_export_reads_what_lives_or_changed_since_and_not_the_log(
+    fresh_database: str, statement: str, arguments: tuple[object, ...]
+) -> None:
+    async with opened(fresh_database) as runtime:
+        keys = [
+            LinkKey(origin=Coordinate.parse("0"), target=Coordinate.parse(f"{i}"), type="t")
+            for i in range(1, 8)
+        ]
+        for i in range(8):
+            await store(runtime, "a", f"{i}")
+        for key in keys:
+            await runtime.graph.link("a", PutLink(key=key, weight=0.5))
+        connection = await connect(fresh_database)
+        await connection.execute("SELECT set_config('sfm.namespace', 'a', false)")
+        await connection.execute(PAST)
+        await connection.execute("ANALYZE")
+        await connection.close()
+        cut = await runtime.imports.landing.archive.cut("a")
+        await store(runtime, "a", "1", payload={"v": "after the cut"})
+        await runtime.graph.link("a", PutLink(key=keys[0], weight=0.7))
+    sql = f"EXPLAIN (ANALYZE, FORMAT JSON) {load_queries('archive')[statement]}"
+    async with open_pool(fresh_database, size=1) as pool, pool.paged("a") as reading:
+        found = await reading.fetchval(sql, "a", -(10**7), cut.position, *arguments)
+    assert 7 <= _rows_read(orjson.loads(found)[0]["Plan"], "memory_events") < 40
+
+
+def _rows_read(plan: dict[str, Any], table: str) -> float:
+    """How many rows of the table the plan looked at, those that a filter removed too."""
+    inner = sum(_rows_read(one, table) for one in plan.get("Plans", ()))
+    if plan.get("Relation Name") != table:
+        return inner
+    looked_at = plan["Actual Rows"] + plan.get("Rows Removed by Filter", 0)
+    return inner + float(looked_at * plan["Actual Loops"])

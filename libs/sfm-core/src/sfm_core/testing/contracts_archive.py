@@ -3,6 +3,7 @@
 A subclass gives the fixtures `store`, `links` and `archive`, over the same.
 """
 
+from random import Random
 from typing import Protocol
 
 import numpy as np
@@ -37,6 +38,22 @@ async def scanned(
 
 def said(rows: list[Archived]) -> list[tuple[str, int, EventType | None]]:
     return [(row.coordinate.text, row.version, row.type) for row in rows]
+
+
+async def _live(store: Store, links: LinkStore, namespace: str, rng: Random) -> None:
+    """Some writes, of which every kind comes."""
+    for _ in range(40):
+        place, other = rng.sample(["1", "2", "3", "4", "5", "6"], 2)
+        key = LinkKey(origin=at(place), target=at(other), type="t")
+        match rng.randrange(5):
+            case 0:
+                await store.apply(namespace, [Delete(coordinate=at(place))])
+            case 1:
+                await links.apply(namespace, [PutLink(key=key, weight=rng.random() + 0.1)])
+            case 2:
+                await links.apply(namespace, [Unlink(key=key)])
+            case _:
+                await store.apply(namespace, [an_upsert(place, payload={"n": rng.random()})])
 
 
 class ArchiveContract:
@@ -98,6 +115,24 @@ class ArchiveContract:
         assert found == expected
         assert len(found) == 1200
         assert len(await scanned(archive, namespace, cut, history=True)) == 1200
+
+    @pytest.mark.parametrize("seed", range(6))
+    async def test_a_scan_is_what_the_history_up_to_its_cut_leaves(
+        self, store: Store, links: LinkStore, archive: Archive, namespace: str, seed: int
+    ) -> None:
+        """Whatever became of the memories and links since: changed, ended, begun anew."""
+        rng = Random(seed)
+        await _live(store, links, namespace, rng)
+        cut = await archive.cut(namespace)
+        linked = [link async for page in archive.links(namespace, cut) for link in page]
+        for _ in range(3):
+            await _live(store, links, namespace, rng)
+            told = await scanned(archive, namespace, cut, history=True)
+            left = [row for row in told if row.latest and row.memory is not None]
+            found = [row for row in await scanned(archive, namespace, cut) if row.type is not None]
+            assert found == left
+            again = [link async for page in archive.links(namespace, cut) for link in page]
+            assert again == linked
 
     async def test_vectors_come_with_the_version_they_are_of(
         self, store: Store, archive: Archive, namespace: str

@@ -15,27 +15,44 @@ SELECT generation FROM namespaces WHERE name = $1;
 
 -- scan_current --
 -- Behind $2, the events up to $3 that made what lived at $3, with vectors of the revision $4; at most
--- $5, and no more than the one that passes $6 bytes. The latest version is asked for row by
--- row: as a join, each page would read the whole log.
+-- $5, and no more than the one that passes $6 bytes. What was not changed since says itself which
+-- event made it; only what was is looked up in the log, whose length does not count.
+WITH later AS MATERIALIZED (
+    SELECT memory_id FROM memory_events
+    WHERE namespace = $1 AND seq > $3 AND type NOT IN ('linked', 'unlinked', 'erased')
+)
 SELECT * FROM (
     SELECT p.*, sum(octet_length(p.body::text)) OVER (ORDER BY p.seq) - octet_length(p.body::text) AS before
     FROM (
-        SELECT e.namespace, e.seq, e.event_id, e.memory_id, e.coord, e.type, e.version, e.at, e.body,
-               NULL::float8 AS importance, true AS latest, v.vector
-        FROM memory_events AS e
-        LEFT JOIN memory_vectors AS v
-            ON v.namespace = e.namespace AND v.id = e.memory_id AND v.model_revision = $4
-            AND v.version = e.version
-        WHERE e.namespace = $1 AND e.seq > $2 AND e.seq <= $3 AND e.body IS NOT NULL
-            AND e.type NOT IN ('linked', 'unlinked', 'erased')
-            AND e.version = (
-                SELECT l.version FROM memory_events AS l
-                WHERE l.namespace = $1 AND l.memory_id = e.memory_id AND l.seq <= $3
-                    AND l.type NOT IN ('linked', 'unlinked', 'erased')
+        SELECT e.*, NULL::float8 AS importance, true AS latest, (
+            SELECT v.vector FROM memory_vectors AS v
+            WHERE v.namespace = $1 AND v.id = e.memory_id AND v.model_revision = $4
+                AND v.version = e.version
+        ) AS vector
+        FROM (
+            SELECT * FROM (
+                SELECT position AS seq FROM memories
+                WHERE namespace = $1 AND position > $2 AND position <= $3 AND deleted_at IS NULL
+                ORDER BY position LIMIT $5
+            ) AS unchanged
+            UNION ALL
+            SELECT stood.seq FROM (SELECT DISTINCT memory_id FROM later) AS changed
+            CROSS JOIN LATERAL (
+                SELECT l.seq, l.body IS NOT NULL AS live FROM memory_events AS l
+                WHERE l.namespace = $1 AND l.memory_id = changed.memory_id AND l.seq <= $3
                 ORDER BY l.version DESC LIMIT 1
-            )
-        ORDER BY e.seq
-        LIMIT $5
+            ) AS stood
+            WHERE stood.live AND stood.seq > $2
+            ORDER BY seq
+            LIMIT $5
+        ) AS k
+        CROSS JOIN LATERAL (
+            SELECT namespace, seq, event_id, memory_id, coord, type, version, at, body
+            FROM memory_events
+            WHERE namespace = $1 AND seq = k.seq
+            OFFSET 0
+        ) AS e
+        ORDER BY k.seq
     ) AS p
 ) AS page
 WHERE page.before < $6
@@ -108,17 +125,37 @@ WHERE w.bare OR w.version <> (
 ORDER BY w.seq;
 
 -- scan_links --
--- Behind $2, the events up to $3 that made the links there were at $3; at most $4.
-SELECT e.namespace, e.seq, e.event_id, e.memory_id, e.coord, e.type, e.version, e.at, e.body
-FROM memory_events AS e
-WHERE e.namespace = $1 AND e.seq > $2 AND e.seq <= $3 AND e.type = 'linked'
-    AND e.version = (
-        SELECT l.version FROM memory_events AS l
-        WHERE l.namespace = $1 AND l.memory_id = e.memory_id AND l.seq <= $3
+-- Behind $2, the events up to $3 that made the links there were at $3; at most $4. As above, only
+-- what was changed since is looked up in the log.
+WITH later AS MATERIALIZED (
+    SELECT memory_id FROM memory_events
+    WHERE namespace = $1 AND seq > $3 AND type IN ('linked', 'unlinked')
+)
+SELECT e.*
+FROM (
+    SELECT * FROM (
+        SELECT position AS seq FROM links
+        WHERE namespace = $1 AND position > $2 AND position <= $3 AND deleted_at IS NULL
+        ORDER BY position LIMIT $4
+    ) AS unchanged
+    UNION ALL
+    SELECT stood.seq FROM (SELECT DISTINCT memory_id FROM later) AS changed
+    CROSS JOIN LATERAL (
+        SELECT l.seq, l.type FROM memory_events AS l
+        WHERE l.namespace = $1 AND l.memory_id = changed.memory_id AND l.seq <= $3
         ORDER BY l.version DESC LIMIT 1
-    )
-ORDER BY e.seq
-LIMIT $4;
+    ) AS stood
+    WHERE stood.type = 'linked' AND stood.seq > $2
+    ORDER BY seq
+    LIMIT $4
+) AS k
+CROSS JOIN LATERAL (
+    SELECT namespace, seq, event_id, memory_id, coord, type, version, at, body
+    FROM memory_events
+    WHERE namespace = $1 AND seq = k.seq
+    OFFSET 0
+) AS e
+ORDER BY k.seq;
 
 -- links_standing --
 -- What is stored of links, by their place in the question.
