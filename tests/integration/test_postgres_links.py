@@ -1,13 +1,16 @@
 """Links over PostgreSQL: other processes, a restart, tenants, and the planner."""
 
-from collections.abc import AsyncGenerator
+import threading
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
 from uuid import UUID
 
 import anyio
 import anyio.lowlevel
 import pytest
 
+from sfm_core.adapters.postgres import link_rows
 from sfm_core.adapters.postgres.links import PostgresLinks
 from sfm_core.adapters.postgres.pool import Pool, open_pool
 from sfm_core.adapters.postgres.queries import load_queries
@@ -25,6 +28,7 @@ pytestmark = pytest.mark.integration
 
 WRITES = load_queries("writes")
 LINKS = load_queries("links")
+BEFORE_ALL = (UUID(int=0), UUID(int=0), "")
 
 
 def a_system(dsn: str, namespace: str = "acme") -> MemorySystem:
@@ -178,7 +182,9 @@ async def _somebody_waits(pool: Pool) -> bool:
             ("a", [UUID(int=1)], None, None, EPOCH, 10, None, None, None, None),
             "links_to",
         ),
-        ("links", "unlink_ends", ("a", [UUID(int=1)], 1), "links_to"),
+        ("links", "hold_links", ("a", [UUID(int=1)]), "links_to"),
+        ("links", "unlink_out", ("a", [UUID(int=1)], 1, *BEFORE_ALL, 9), "links_pkey"),
+        ("links", "unlink_in", ("a", [UUID(int=1)], 1, *BEFORE_ALL, 9), "links_to"),
         (
             "links",
             "read_links",
@@ -230,3 +236,46 @@ async def test_a_hub_is_read_in_pages(fresh_database: str) -> None:
                 break
             query = NeighborQuery(limit=90, cursor=page.next_cursor)
         assert len(seen) == 499
+
+
+async def test_a_hub_ends_in_portions_that_are_made_off_the_loop(
+    fresh_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outgoing, incoming = 1500, 1200
+    portions: list[tuple[int, bool]] = []
+    loop = threading.get_ident()
+    made = link_rows.events
+
+    def counted(namespace: str, changed: Sequence[Any]) -> tuple[object, ...]:
+        portions.append((len(changed), threading.get_ident() == loop))
+        return made(namespace, changed)
+
+    async with open_pool(fresh_database, size=2) as pool:
+        store, links = PostgresStore(pool), PostgresLinks(pool)
+        await store.apply("acme", [an_upsert(f"{n}") for n in range(outgoing + 1)])
+        await links.apply("acme", [a_link("0", f"{n}") for n in range(1, outgoing + 1)])
+        await links.apply("acme", [a_link(f"{n}", "0") for n in range(1, incoming + 1)])
+        await links.apply("acme", [a_link("1", "2")])
+        monkeypatch.setattr(link_rows, "events", counted)
+        applied = await store.apply("acme", [Delete(coordinate=at("0"))])
+        assert portions == [(500, False)] * 5 + [(200, False)]
+        assert len({(row.origin, row.target) for row in applied.unlinked}) == outgoing + incoming
+        assert len(await every(links, "acme")) == 1
+        async with pool.scoped("acme") as connection:
+            told = await connection.fetchval(
+                "SELECT count(DISTINCT memory_id) FROM memory_events WHERE type = 'unlinked'"
+            )
+        assert told == outgoing + incoming
+
+
+async def test_of_a_great_hub_a_write_tells_only_so_many_links(
+    fresh_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(link_rows, "MOST_SHOWN", 70)
+    async with open_pool(fresh_database, size=1) as pool:
+        store, links = PostgresStore(pool), PostgresLinks(pool)
+        await store.apply("acme", [an_upsert(f"{n}") for n in range(101)])
+        await links.apply("acme", [a_link("0", f"{n}") for n in range(1, 101)])
+        applied = await store.apply("acme", [Delete(coordinate=at("0"))])
+        assert len(applied.unlinked) == 70
+        assert await every(links, "acme") == {}

@@ -134,7 +134,8 @@ class Applied:
     generation: int = FIRST
     """Of the namespace, at the commit."""
     unlinked: tuple[LinkRow, ...] = ()
-    """Links that went with an end that was deleted, or that began a new life."""
+    """Links that went with an end that was deleted, or that began a new life: of many thousands
+    not all, and the change feed tells the rest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,8 +21,8 @@ class LinkStore(Protocol):
 
     A link has two live ends: it goes in the transaction that deletes one of them, or that lets
     an expired one begin a new life, with an `unlinked` event of its own (`Applied.unlinked`
-    tells of it). Storing over a live memory, or restoring an older version of it, leaves its
-    links alone; a memory that comes back after its deletion has none.
+    tells of it, of many thousands not of all). Storing over a live memory, or restoring an older
+    version of it, leaves its links alone; a memory that comes back after its deletion has none.
     """
 
     async def apply(

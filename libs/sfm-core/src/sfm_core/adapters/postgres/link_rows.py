@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
@@ -12,8 +13,13 @@ from sfm_core.adapters.postgres.queries import load_queries
 from sfm_core.adapters.postgres.rows import plain_uuid
 from sfm_core.coordinates import Coordinate, event_id, link_id
 from sfm_core.model import Direction, EventType, Link, LinkKey, LinkRow, Neighbor, Written
+from sfm_core.offload import off_loop
 
 _SQL: Final = load_queries("links")
+MOST_SHOWN: Final = 5000
+"""Ended links that one write tells of; the change feed tells of more, as it does elsewhere."""
+_PORTION: Final = 500
+_INLINE: Final = 16
 
 
 def link_row_of(namespace: str, row: Mapping[str, Any]) -> LinkRow:
@@ -109,12 +115,38 @@ async def end_links(
     memories: Sequence[UUID],
     xid: int,
 ) -> tuple[LinkRow, ...]:
-    """End and log every link of these memories; the ended links."""
-    rows = await connection.fetch(_SQL["unlink_ends"], namespace, memories, xid)
-    if rows:
-        changed = [(key_of(row), row) for row in rows]
-        await connection.execute(_SQL["log_links"], *events(namespace, changed), xid)
-    return all_rows(namespace, rows)
+    """End and log every link of these memories; the ended links, at most `MOST_SHOWN`.
+
+    A memory may have any number of links: they are held at once, and ended in portions, each of
+    which holds neither the event loop nor a statement for long.
+    """
+    ended: list[LinkRow] = []
+    if not await connection.fetchval(_SQL["hold_links"], namespace, memories):
+        return ()
+    for statement, first, second in (
+        ("unlink_out", "from_id", "to_id"),
+        ("unlink_in", "to_id", "from_id"),
+    ):
+        behind = (UUID(int=0), UUID(int=0), "")
+        while True:
+            asked = (namespace, memories, xid, *behind, _PORTION)
+            rows = await connection.fetch(_SQL[statement], *asked)
+            if rows:
+                work = partial(_ended, namespace, rows)
+                told, shown = await off_loop(work, when=len(rows) > _INLINE)
+                await connection.execute(_SQL["log_links"], *told, xid)
+                ended += shown[: MOST_SHOWN - len(ended)]
+            if len(rows) < _PORTION:
+                break
+            behind = rows[-1][first], rows[-1][second], rows[-1]["type"]
+    return tuple(ended)
+
+
+def _ended(
+    namespace: str, rows: Sequence[Mapping[str, Any]]
+) -> tuple[tuple[object, ...], tuple[LinkRow, ...]]:
+    """The events of ended links, as `log_links` takes them, and what views are shown."""
+    return events(namespace, [(key_of(row), row) for row in rows]), all_rows(namespace, rows)
 
 
 def link_after(namespace: str, row: Mapping[str, Any], body: Mapping[str, Any]) -> Link:

@@ -50,8 +50,8 @@ FROM unnest($2::uuid[], $3::uuid[], $4::text[]) AS k (from_id, to_id, type)
 JOIN links AS l
     ON l.namespace = $1 AND l.from_id = k.from_id AND l.to_id = k.to_id AND l.type = k.type;
 
--- unlink_ends --
--- End every link of these memories, which are held; locked in one order first, for others may be
+-- hold_links --
+-- Lock every link of these memories, which are held, and count them; in one order, for others may be
 -- ending the same links from their other ends.
 WITH theirs AS MATERIALIZED (
     SELECT from_id, to_id, type FROM links
@@ -60,21 +60,32 @@ WITH theirs AS MATERIALIZED (
     SELECT from_id, to_id, type FROM links
     WHERE namespace = $1 AND to_id = ANY($2::uuid[]) AND deleted_at IS NULL
 ), held AS MATERIALIZED (
-    SELECT l.from_id, l.to_id, l.type
+    SELECT l.from_id
     FROM theirs AS t
     JOIN links AS l
         ON l.namespace = $1 AND l.from_id = t.from_id AND l.to_id = t.to_id AND l.type = t.type
     WHERE l.deleted_at IS NULL
     ORDER BY l.from_id, l.to_id, l.type
     FOR UPDATE OF l
-), gone AS (
+)
+SELECT count(*) FROM held;
+
+-- unlink_out --
+-- End links from these memories, which are held, behind ($4, $5, $6); at most $7.
+WITH gone AS (
     UPDATE links AS l SET
         version = l.version + 1,
         position = nextval('memory_log'),
         updated_at = greatest(now(), l.updated_at),
         deleted_at = greatest(now(), l.updated_at),
         xid = $3::bigint
-    FROM held AS h
+    FROM (
+        SELECT from_id, to_id, type FROM links
+        WHERE namespace = $1 AND from_id = ANY($2::uuid[]) AND deleted_at IS NULL
+            AND (from_id, to_id, type) > ($4::uuid, $5::uuid, $6::text)
+        ORDER BY from_id, to_id, type
+        LIMIT $7
+    ) AS h
     WHERE l.namespace = $1 AND l.from_id = h.from_id AND l.to_id = h.to_id AND l.type = h.type
     RETURNING l.from_id, l.to_id, l.type, l.weight, l.version, l.position, l.created_at, l.updated_at
 )
@@ -82,7 +93,34 @@ SELECT g.from_id, g.to_id, g.type, g.weight, g.version, g.position, g.created_at
        true AS deleted, o.coord AS from_coord, t.coord AS to_coord
 FROM gone AS g
 JOIN memories AS o ON o.namespace = $1 AND o.id = g.from_id
-JOIN memories AS t ON t.namespace = $1 AND t.id = g.to_id;
+JOIN memories AS t ON t.namespace = $1 AND t.id = g.to_id
+ORDER BY g.from_id, g.to_id, g.type;
+
+-- unlink_in --
+-- The same with links to them.
+WITH gone AS (
+    UPDATE links AS l SET
+        version = l.version + 1,
+        position = nextval('memory_log'),
+        updated_at = greatest(now(), l.updated_at),
+        deleted_at = greatest(now(), l.updated_at),
+        xid = $3::bigint
+    FROM (
+        SELECT from_id, to_id, type FROM links
+        WHERE namespace = $1 AND to_id = ANY($2::uuid[]) AND deleted_at IS NULL
+            AND (to_id, from_id, type) > ($4::uuid, $5::uuid, $6::text)
+        ORDER BY to_id, from_id, type
+        LIMIT $7
+    ) AS h
+    WHERE l.namespace = $1 AND l.from_id = h.from_id AND l.to_id = h.to_id AND l.type = h.type
+    RETURNING l.from_id, l.to_id, l.type, l.weight, l.version, l.position, l.created_at, l.updated_at
+)
+SELECT g.from_id, g.to_id, g.type, g.weight, g.version, g.position, g.created_at, g.updated_at,
+       true AS deleted, o.coord AS from_coord, t.coord AS to_coord
+FROM gone AS g
+JOIN memories AS o ON o.namespace = $1 AND o.id = g.from_id
+JOIN memories AS t ON t.namespace = $1 AND t.id = g.to_id
+ORDER BY g.to_id, g.from_id, g.type;
 
 -- log_links --
 -- Put the events of changed links into the log.
