@@ -1,9 +1,13 @@
 """Building a projection anew over HTTP."""
 
+from dataclasses import replace
+
 import pytest
 
 from sfm_api import namespaces
+from sfm_core.factory import open_runtime
 from tests.unit.sfm_api.api_client import TEA, running
+from tests.unit.sfm_api.twin_runtime import TWINS
 
 
 @pytest.mark.parametrize("projection", ["vectors", "slab", "lexical", "graph", "cache"])
@@ -45,3 +49,20 @@ async def test_what_is_no_projection_is_refused(body: object) -> None:
     async with running() as client:
         answer = await client.post("/v1/a/rebuild", json=body)
     assert answer.status_code == 422
+
+
+async def test_without_views_a_path_is_found_and_a_slab_is_refused_with_the_reason() -> None:
+    async with (
+        open_runtime(replace(TWINS, fast_core=False)) as runtime,
+        running(runtime=runtime) as client,
+    ):
+        for at in ("1", "2"):
+            await client.put(f"/v1/a/memories/{at}", json=TEA)
+        await client.put("/v1/a/links", json={"from": [1], "to": [2]})
+        path = await client.get("/v1/a/path", params={"from": "1", "to": "2"})
+        slab = await client.post("/v1/a/rebuild", json={"projection": "slab"})
+        graph = await client.post("/v1/a/rebuild", json={"projection": "graph"})
+    assert (path.status_code, path.json()["path"]) == (200, [[1], [2]])
+    assert (slab.status_code, graph.status_code) == (422, 200)
+    assert "holds no views" in slab.text
+    assert graph.json()["sound"]

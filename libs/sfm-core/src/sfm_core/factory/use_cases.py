@@ -119,10 +119,11 @@ def _upkeep(opened: Opened, commits: Commits) -> Upkeep:
 
 def _graph(opened: Opened, applied: Applier) -> Graph:
     views, deadline_s = opened.recall.views, opened.settings.recall_deadline_seconds
+    records = opened.stores.records
     return Graph(
         links=opened.stores.links,
         records=opened.stores.records,
-        graphs=GraphViews(views, deadline_s=deadline_s),
+        graphs=GraphViews(views, feed=records, records=records, deadline_s=deadline_s),
         applied=applied,
         jobs=opened.jobs,
         clock=opened.clock,

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sfm_core.digesting import digest_of, edge_share, vector_share
+from sfm_core.edges.table import EdgeSnapshot
 from sfm_core.lexical.analysis import Analyzer
 from sfm_core.model import Digest, ViewRow
 from sfm_core.ports import ChangeFeed
@@ -45,7 +46,11 @@ def lexical_digest(snapshot: Snapshot) -> Digest:
 
 def graph_digest(snapshot: Snapshot) -> Digest:
     """Of the links whose memories live."""
-    edges = snapshot.edges
+    return edges_digest(snapshot.edges)
+
+
+def edges_digest(edges: EdgeSnapshot) -> Digest:
+    """As `graph_digest`."""
     types = {number: name for name, number in edges.types.items()}
     live = (edges.weight > 0) & (edges.rows[edges.origin] >= 0) & (edges.rows[edges.target] >= 0)
     return digest_of(

@@ -34,6 +34,7 @@ from sfm_core.ports import (
 )
 from sfm_core.recall.from_store import FromStore
 from sfm_core.recall.hits import costs_little, declared, shown
+from sfm_core.recall.holding import ViewsPolicy
 from sfm_core.recall.keeping import Keeper
 from sfm_core.recall.linked import HitLinks
 from sfm_core.recall.payloads import PayloadColumns
@@ -45,7 +46,7 @@ from sfm_core.recall.scans import Scans
 from sfm_core.recall.settling import Settling
 from sfm_core.recall.streaming import HitStream, first_of
 from sfm_core.recall.view import Snapshot, View
-from sfm_core.recall.views import Views, ViewsPolicy
+from sfm_core.recall.views import Views
 from sfm_core.scoring import Scoring
 
 PATIENCE: Final = 0.2
@@ -162,6 +163,7 @@ class RecallEngine:
                     budget_bytes=policy.budget_bytes,
                     poll_s=policy.poll_s,
                     refuse_too_large=words is not None,
+                    holds=policy.fast_core,
                 ),
                 telemetry=telemetry,
                 keeper=keeper,

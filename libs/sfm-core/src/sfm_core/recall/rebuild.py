@@ -6,16 +6,20 @@ from typing import Final, final
 import anyio.to_thread
 
 from sfm_core.coordinates import Coordinate
+from sfm_core.errors import InvalidInput
 from sfm_core.lexical.analysis import Analyzer
 from sfm_core.model import Digest, Projected, Rebuilt
 from sfm_core.ports import ChangeFeed, Digests, Embedder, Projection, RecordStore, VectorMender
 from sfm_core.recall.digests import (
+    edges_digest,
     graph_digest,
     lexical_digest,
     slab_digest,
     stored_graph_digest,
     stored_lexical_digest,
 )
+from sfm_core.recall.holding import NotHeld
+from sfm_core.recall.links_alone import LinksAlone
 from sfm_core.recall.revectoring import Revectoring
 from sfm_core.recall.view import Snapshot
 from sfm_core.recall.views import Views
@@ -70,7 +74,11 @@ class Rebuild:
         `within_s` after the call. Then the digests are of the portion, and `next` says where the
         next one begins.
 
+        Where this process holds no view of the namespace, `graph` is what paths are then searched
+        in, the links as they are read from the store for each question.
+
         Raises:
+            InvalidInput: `slab` or `lexical` of a namespace of which no view is held.
             Unavailable: the store or the embedder does not answer.
         """
         more: Coordinate | None = None
@@ -95,14 +103,21 @@ class Rebuild:
     async def _view(
         self, namespace: str, projection: Projected
     ) -> tuple[Digest | None, Digest, Digest]:
-        entry = self._views.peek(namespace)
         digest = _OF_VIEW[projection]
         before = None
-        if entry is not None:
-            before = await anyio.to_thread.run_sync(digest, await entry.snapshot())
-        await self._views.drop(namespace)
-        entry = await self._views.entry(namespace)
-        after = await anyio.to_thread.run_sync(digest, await entry.snapshot())
+        try:
+            self._views.check_held(namespace)
+            if (held := self._views.peek(namespace)) is not None:
+                before = await anyio.to_thread.run_sync(digest, await held.snapshot())
+            await self._views.drop(namespace)
+            entry = await self._views.entry(namespace)
+            after = await anyio.to_thread.run_sync(digest, await entry.snapshot())
+        except NotHeld as error:
+            if projection is not Projected.GRAPH:
+                said = f"nothing to build anew: {error.detail}"
+                raise InvalidInput(said, path="/projection") from error
+            alone = await LinksAlone.read(self._feed, namespace)
+            after = await anyio.to_thread.run_sync(edges_digest, alone.edges)
         return before, after, await self._truth(namespace, projection)
 
     async def _truth(self, namespace: str, projection: Projected) -> Digest:

@@ -4,7 +4,6 @@ import logging
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
 from typing import Final, final
@@ -19,7 +18,9 @@ from sfm_core.model import Changes, EmbedderInfo, LinkRow, Sample, ViewRow
 from sfm_core.owned import OwnedJobs, owned_tasks
 from sfm_core.ports import ChangeFeed, Clock, NoTelemetry, Telemetry
 from sfm_core.recall.entry import Entry
+from sfm_core.recall.holding import NotHeld, Refusals, ViewsPolicy
 from sfm_core.recall.keeping import Keeper
+from sfm_core.recall.polling import Polling
 from sfm_core.recall.shelf import Shelf
 from sfm_core.recall.view import View
 
@@ -27,24 +28,8 @@ _LOG: Final = logging.getLogger(__name__)
 SLICE: Final = 500
 """Rows applied under one hold of a view's lock; readers get in between."""
 MAX_VIEWS: Final = 10_000
-TOO_LARGE_S: Final = 600.0
-"""So long after a view was found too large it is not loaded again."""
 TOMBSTONES_S: Final = 60.0
 """How often a view forgets the deletions of the period before; far beyond any write's time."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ViewsPolicy:
-    budget_bytes: int = 2 << 30
-    """Memory of all views; the least recently used go beyond it, never the last one."""
-    poll_s: float = 0.25
-    """How often other processes' writes are looked for."""
-    refuse_too_large: bool = False
-    """Whether a view that alone is beyond the budget is given up: then the store answers."""
-
-
-class _TooLarge(SfmError):
-    """The view does not fit into memory."""
 
 
 @final
@@ -80,13 +65,10 @@ class Views:
         self._telemetry = telemetry
         self._shelf = Shelf(tasks, keeper)
         self._entries: OrderedDict[str, Entry] = OrderedDict()
-        self._too_large: dict[str, float] = {}
+        self._refusals = Refusals(policy)
         self._held = 0
-        self._begun = self._ended = 0
-        self._polled = anyio.Condition()
-        self._wanted = anyio.Event()
-        self._failure: SfmError | None = None
-        self._forgot_at = self._polled_at = perf_counter()
+        self._polling = Polling(self._poll, pause_s=policy.poll_s, telemetry=telemetry)
+        self._forgot_at = perf_counter()
         self.head = 0
 
     @classmethod
@@ -114,7 +96,7 @@ class Views:
                 telemetry=telemetry or NoTelemetry(),
                 keeper=keeper,
             )
-            tasks.start_soon(views._follow)
+            tasks.start_soon(views._polling.run)
             yield views
             ready = ((name, one) for name, one in views._entries.items() if one.is_ready)
             await views._shelf.close(ready)
@@ -125,9 +107,11 @@ class Views:
         """The namespace's entry, loaded; loading goes on even when the caller gives up.
 
         Raises:
+            NotHeld: it is larger than the budget, or this process holds no views.
             Unavailable: the store did not answer while loading, or all is being closed.
             Corrupt: what is stored cannot be made a view.
         """
+        self.check_held(namespace)
         entry = self._started(namespace)
         await entry.loaded.wait()
         if entry.failure is not None:
@@ -142,6 +126,7 @@ class Views:
         later. A position beyond the head of the log is waited for.
 
         Raises:
+            NotHeld: as `entry`.
             Unavailable: the feed does not answer.
         """
         while True:
@@ -158,18 +143,32 @@ class Views:
         """As `reached`; None when the view cannot be had soon.
 
         That is: `patience_s` after it began to load it is not loaded yet (loading goes on), or
-        it is larger than the budget allows.
+        it is not held at all.
         """
-        if perf_counter() - self._too_large.get(namespace, -TOO_LARGE_S) < TOO_LARGE_S:
+        try:
+            self.check_held(namespace)
+            entry = self._started(namespace)
+            left = entry.begun + patience_s - perf_counter()
+            with anyio.move_on_after(max(0.0, left)):
+                await entry.loaded.wait()
+            return await self.reached(namespace, position) if entry.loaded.is_set() else None
+        except NotHeld:
             return None
-        self._started(namespace)
-        entry = self._entries[namespace]
-        left = entry.begun + patience_s - perf_counter()
-        with anyio.move_on_after(max(0.0, left)):
-            await entry.loaded.wait()
-        if not entry.loaded.is_set() or isinstance(entry.failure, _TooLarge):
-            return None
-        return await self.reached(namespace, position)
+
+    def check_held(self, namespace: str) -> None:
+        """Raises `NotHeld` when it is known that no view of the namespace can be had."""
+        self._refusals.check(namespace)
+
+    async def come_to(self, position: int) -> None:
+        """Return once the log has come to `position`; bounded by the caller's deadline.
+
+        Raises:
+            Unavailable: the feed does not answer.
+        """
+        while self.head < position:
+            await self.refresh()
+            if self.head < position:
+                await anyio.sleep(self._policy.poll_s)
 
     async def refresh(self) -> None:
         """Return once a poll of the feed that began after this call has been applied.
@@ -177,13 +176,7 @@ class Views:
         Raises:
             Unavailable: the feed does not answer.
         """
-        async with self._polled:
-            wanted = self._begun + 1
-            self._wanted.set()
-            while self._ended < wanted:
-                await self._polled.wait()
-            if self._failure is not None:
-                raise self._failure
+        await self._polling.refresh()
 
     async def warm(self, namespaces: Sequence[str]) -> None:
         """Load views one after the other, as far as the budget goes; faults are left alone.
@@ -200,7 +193,7 @@ class Views:
     @property
     def healthy(self) -> bool:
         """Whether the last poll of the feed succeeded."""
-        return self._failure is None
+        return self._polling.healthy
 
     def loaded(self) -> dict[str, View]:
         return {name: entry.view for name, entry in list(self._entries.items()) if entry.is_ready}
@@ -213,7 +206,7 @@ class Views:
     @property
     def age_s(self) -> float:
         """Seconds since a poll of the feed last succeeded."""
-        return perf_counter() - self._polled_at
+        return self._polling.age_s
 
     def totals(self) -> tuple[int, int, int]:
         """(namespaces, live rows, bytes) of the loaded views."""
@@ -244,6 +237,7 @@ class Views:
 
         What is being put aside is waited for. What cannot be removed is in `held`.
         """
+        self._refusals.forget(namespace)
         entry = self._entries.pop(namespace, None)
         if entry is not None:
             self._held -= entry.nbytes
@@ -289,12 +283,12 @@ class Views:
             token = await self._feed.token()
             async for rows in self._feed.load(namespace, model_revision=revision):
                 await self._apply(namespace, entry, rows, ())
-                self._check_size(namespace, entry)
+                self._refusals.weigh(namespace, entry.view.nbytes)
         else:
             token = kept.token
             async with entry.lock:
                 entry.view, entry.unsaved = kept.view, 0
-            self._check_size(namespace, entry)
+            self._refusals.weigh(namespace, entry.view.nbytes)
         async for links in self._feed.load_links(namespace):
             await self._apply(namespace, entry, (), (), links)
         samples, position = await self._feed.samples(namespace, limit=RESERVOIR)
@@ -334,53 +328,12 @@ class Views:
         self.recount(namespace, entry)
         return news
 
-    def _check_size(self, namespace: str, entry: Entry) -> None:
-        """Give up a view that alone is larger than the budget; it is not tried again for a while.
-
-        Raises:
-            _TooLarge: it is.
-        """
-        if self._policy.refuse_too_large and entry.view.nbytes > self._policy.budget_bytes:
-            self._too_large[namespace] = perf_counter()
-            _LOG.warning("view.too_large", extra={"namespace": namespace})
-            raise _TooLarge("the view of this namespace is larger than the budget for all")
-
     def recount(self, namespace: str, entry: Entry) -> None:
         """Count anew what a view holds, and keep to the budget."""
         if self._entries.get(namespace) is entry:
             self._held += entry.view.nbytes - entry.nbytes
             entry.nbytes = entry.view.nbytes
             self._keep_to_budget()
-
-    async def _follow(self) -> None:
-        while True:
-            with anyio.move_on_after(self._policy.poll_s):
-                await self._wanted.wait()
-            self._wanted = anyio.Event()
-            self._begun += 1
-            started = perf_counter()
-            failure = await self._polled_once()
-            self._telemetry.observe("feed_poll_seconds", perf_counter() - started)
-            async with self._polled:
-                self._ended, self._failure = self._begun, failure
-                if failure is None:
-                    self._polled_at = perf_counter()
-                self._polled.notify_all()
-            if failure is not None:
-                await anyio.sleep(self._policy.poll_s)
-
-    async def _polled_once(self) -> SfmError | None:
-        """Why the poll failed, if it did; nothing that goes wrong ends the feed."""
-        try:
-            await self._poll()
-        except SfmError as error:
-            if not error.retriable:
-                _LOG.exception("feed.failed")
-            return error
-        except Exception:  # noqa: BLE001 - the feed goes on for the other namespaces
-            _LOG.exception("feed.failed")
-            return Unavailable("the change feed cannot be read")
-        return None
 
     async def _poll(self) -> None:
         polled = {name: entry for name, entry in self._entries.items() if entry.is_ready}
