@@ -66,6 +66,7 @@ async def _replayed(databases: tuple[str, str], namespace: str, history: list[St
             embedder=HashEmbedder(),
         )
         assert await mine.memories(namespace) == await theirs.memories(namespace)
+        assert await mine.tombstones(namespace) == await theirs.tombstones(namespace)
         assert await mine.links(namespace) == await theirs.links(namespace)
         for projection in (Projected.SLAB, Projected.LEXICAL, Projected.GRAPH, Projected.VECTORS):
             await memory.runtime.recall.views.refresh()

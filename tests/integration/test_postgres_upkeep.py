@@ -12,7 +12,7 @@ import pytest
 from sfm_core.adapters.postgres.pool import connect, open_pool
 from sfm_core.adapters.postgres.upkeep import PostgresUpkeep
 from sfm_core.assembled import Runtime
-from sfm_core.errors import Conflict, NotFound
+from sfm_core.errors import Conflict, NotFound, Unavailable
 from sfm_core.factory import open_runtime
 from sfm_core.model import HistoryQuery, MemoryDraft, MemoryPatch, RecallQuery
 from sfm_core.runtime.core_settings import CoreSettings
@@ -230,3 +230,46 @@ async def test_pruning_prefers_what_nobody_asked_for(module_database: str, names
         assert [effect.coordinate.text for effect in report.effects] == ["2"]
         with pytest.raises(NotFound):
             await runtime.remember.get(namespace, at("2"))
+
+
+async def test_runs_in_many_namespaces_leave_connections_to_others(
+    module_database: str, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before, each run held the connection of its lock and waited for another: none was left."""
+    async with a_process(module_database) as runtime:  # six connections
+        names = [f"{namespace}-{n}" for n in range(12)]
+        for name in names:
+            await put(runtime, name, "1")
+        begun, go_on = [], anyio.Event()
+        expired = PostgresUpkeep.expired
+
+        async def holding(self: PostgresUpkeep, *asked: Any, **more: Any) -> Any:
+            begun.append(1)
+            await go_on.wait()
+            return await expired(self, *asked, **more)
+
+        monkeypatch.setattr(PostgresUpkeep, "expired", holding)
+        said: list[str] = []
+
+        async def run(name: str) -> None:
+            try:
+                await runtime.upkeep.run(name)
+            except Unavailable as error:
+                said.append(error.detail)
+            else:
+                said.append("done")
+
+        async with anyio.create_task_group() as tasks:
+            for name in names:
+                tasks.start_soon(run, name)
+            while len(begun) + len(said) < len(names):
+                await anyio.lowlevel.checkpoint()
+            with anyio.fail_after(2):  # half of what a connection is waited for
+                await runtime.remember.get(names[0], at("1"))
+            refused = len(said)
+            go_on.set()
+        assert (len(begun), refused) == (1, 11)
+        assert sorted(set(said)) == ["done", "too many runs of upkeep go on in this process"]
+        assert said.count("done") == 1
+        for name in names:
+            await runtime.upkeep.run(name)

@@ -32,6 +32,7 @@ async def _replayed(history: list[Step]) -> None:
         await replay(events, "a", records=target, links=links, embedder=HashEmbedder())
         theirs, mine = memory.runtime.digests, InMemoryDigests(target)
         assert await mine.memories("a") == await theirs.memories("a")
+        assert await mine.tombstones("a") == await theirs.tombstones("a")
         assert await mine.links("a") == await theirs.links("a")
         told = [
             (await log.page("a", after=0, limit=1000)).events

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from datetime import datetime
 from hashlib import sha256
 
-from sfm_core.model import F32, Digest, Link, Memory
+from sfm_core.coordinates import Coordinate
+from sfm_core.model import F32, Digest, EventType, Link, Memory
 from sfm_core.times import microseconds
 
 
@@ -36,6 +37,11 @@ def memory_share(memory: Memory, payload: str) -> int:
     )
     framed = (payload, memory.text, said.session, said.source, *said.tags)
     return share("|".join((*fixed, "".join(map(_framed, framed)))).encode())
+
+
+def tombstone_share(coordinate: Coordinate, version: int, end: EventType) -> int:
+    """A memory that lives no more, and the event that ended it."""
+    return share(f"{coordinate.text}|{version}|{end.value}".encode())
 
 
 def link_share(link: Link) -> int:

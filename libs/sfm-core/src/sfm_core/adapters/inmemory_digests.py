@@ -9,7 +9,7 @@ import anyio.lowlevel
 from sfm_core.adapters.inmemory import InMemoryStore
 from sfm_core.adapters.inmemory_rows import Row
 from sfm_core.coordinates import Coordinate
-from sfm_core.digesting import digest_of, link_share, memory_share, vector_share
+from sfm_core.digesting import digest_of, link_share, memory_share, tombstone_share, vector_share
 from sfm_core.model import F32, Digest, StoredVector
 
 
@@ -23,6 +23,14 @@ class InMemoryDigests:
         await anyio.lowlevel.checkpoint()
         live = self._store.peek(namespace).live()
         return digest_of(memory_share(row.memory, row.payload) for row in live)
+
+    async def tombstones(self, namespace: str) -> Digest:
+        await anyio.lowlevel.checkpoint()
+        return digest_of(
+            tombstone_share(row.memory.coordinate, row.memory.version, row.type)
+            for row in self._store.rows(namespace)
+            if not row.live
+        )
 
     async def links(self, namespace: str) -> Digest:
         await anyio.lowlevel.checkpoint()

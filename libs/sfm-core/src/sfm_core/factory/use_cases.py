@@ -114,6 +114,7 @@ def _upkeep(opened: Opened, commits: Commits) -> Upkeep:
         clock=opened.clock,
         policy=upkeep_policy_of(opened.settings),
         telemetry=opened.telemetry,
+        at_once=max(1, opened.settings.postgres_pool_size // 4),
     )
 
 

@@ -15,6 +15,10 @@ class Digests(Protocol):
         """Of the live memories, with all they say."""
         ...
 
+    async def tombstones(self, namespace: str) -> Digest:
+        """Of the memories that live no more: which, and the versions of their ends."""
+        ...
+
     async def links(self, namespace: str) -> Digest:
         """Of the live links."""
         ...

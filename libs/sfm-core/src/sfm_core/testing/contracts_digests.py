@@ -10,8 +10,18 @@ import numpy as np
 import pytest
 
 from sfm_core import jsontext
-from sfm_core.digesting import digest_of, link_share, memory_share, vector_share
-from sfm_core.model import Delete, Digest, Kind, LinkKey, PutLink, Stamp, StoredVector, Unlink
+from sfm_core.digesting import digest_of, link_share, memory_share, tombstone_share, vector_share
+from sfm_core.model import (
+    Delete,
+    Digest,
+    EventType,
+    Kind,
+    LinkKey,
+    PutLink,
+    Stamp,
+    StoredVector,
+    Unlink,
+)
 from sfm_core.ports import Digests, LinkStore, RecordStore, VectorMender
 from sfm_core.testing.contracts_store import namespace
 from sfm_core.testing.writes import REVISION, a_vector, an_upsert, at
@@ -56,6 +66,7 @@ class DigestsContract:
     async def test_nothing_has_the_digest_of_nothing(self, digests: Both, namespace: str) -> None:
         nothing = Digest(0, 0)
         assert await digests.memories(namespace) == nothing
+        assert await digests.tombstones(namespace) == nothing
         assert await digests.links(namespace) == nothing
         assert await digests.vectors(namespace, model_revision=REVISION) == nothing
 
@@ -107,6 +118,28 @@ class DigestsContract:
         await store.apply(f"{namespace}-x", pair)
         await store.apply(f"{namespace}-y", pair[::-1])
         assert await digests.memories(f"{namespace}-x") == await digests.memories(f"{namespace}-y")
+
+    async def test_tombstones_are_digested_with_their_versions_and_ends(
+        self, store: RecordStore, digests: Both, namespace: str
+    ) -> None:
+        expired = Stamp(event=EventType.EXPIRED)
+        await store.apply(namespace, [an_upsert("1"), an_upsert("2,3"), an_upsert("4")])
+        await store.apply(namespace, [an_upsert("2,3")])
+        await store.apply(
+            namespace, [Delete(coordinate=at("1")), Delete(coordinate=at("2,3"), stamp=expired)]
+        )
+        assert await digests.tombstones(namespace) == digest_of(
+            [
+                tombstone_share(at("1"), 2, EventType.DELETED),
+                tombstone_share(at("2,3"), 3, EventType.EXPIRED),
+            ]
+        )
+        await store.apply(namespace, [an_upsert("1")])
+        found = await digests.tombstones(namespace)
+        assert found == digest_of([tombstone_share(at("2,3"), 3, EventType.EXPIRED)])
+        others = (("2", 3, EventType.EXPIRED), ("2,3", 4, EventType.EXPIRED))
+        for where, version, end in (*others, ("2,3", 3, EventType.DELETED)):
+            assert digest_of([tombstone_share(at(where), version, end)]) != found
 
     async def test_live_links_are_digested(
         self, store: RecordStore, links: LinkStore, digests: Both, namespace: str

@@ -1,11 +1,12 @@
 """Expiry, pruning and decay of a namespace: planned, then done, each effect by itself."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final, final
 
 from sfm_core.coordinates import Coordinate
-from sfm_core.errors import Conflict, SfmError
+from sfm_core.errors import Conflict, SfmError, Unavailable
 from sfm_core.model import (
     Delete,
     Effect,
@@ -35,6 +36,7 @@ from sfm_core.upkeep.plan import Plan, Planner, UpkeepPolicy
 
 _LOG: Final = logging.getLogger(__name__)
 _JOB: Final = "upkeep"
+_ANOTHER: Final = "another run is going on in this namespace"
 _CHUNK: Final = 50
 """Effects of one transaction: few, since a batch holds off the namespace's other batches."""
 
@@ -62,7 +64,11 @@ class Upkeep:
         clock: Clock,
         policy: UpkeepPolicy | None = None,
         telemetry: Telemetry | None = None,
+        at_once: int = 1,
     ) -> None:
+        """`at_once`: runs of this process, whatever the namespaces; a run may hold two
+        connections, so it is to be well below half of what there are.
+        """
         self._rows = rows
         self._feed = feed
         self._accesses = accesses
@@ -73,6 +79,8 @@ class Upkeep:
         self._clock = clock
         self._policy = policy or UpkeepPolicy()
         self._telemetry = telemetry or NoTelemetry()
+        self._at_once = at_once
+        self._running: list[tuple[str, bool]] = []
 
     async def run(self, namespace: str, *, dry_run: bool = False) -> UpkeepReport:
         """Do what is due, at most `plan.MAX_EFFECTS` of it, and tell exactly what was done.
@@ -81,16 +89,34 @@ class Upkeep:
 
         Raises:
             Conflict: another run is going on in this namespace, or it was erased meanwhile.
-            Unavailable: the store or the embedder does not answer; what was done until then
-                stays done, and the next run goes on.
+            Unavailable: as many runs as may go on in this process already, and nothing was done;
+                or the store or the embedder does not answer: what was done until then stays
+                done, and the next run goes on.
         """
+        with self._a_place(namespace, is_dry=dry_run):
+            return await self._run(namespace, dry_run=dry_run)
+
+    @contextmanager
+    def _a_place(self, namespace: str, *, is_dry: bool) -> Iterator[None]:
+        """One of the runs that may go on at once; nobody waits for one."""
+        if (namespace, False) in self._running and not is_dry:
+            raise Conflict(_ANOTHER)
+        if len(self._running) >= self._at_once:
+            raise Unavailable("too many runs of upkeep go on in this process")
+        self._running.append((namespace, is_dry))
+        try:
+            yield
+        finally:
+            self._running.remove((namespace, is_dry))
+
+    async def _run(self, namespace: str, *, dry_run: bool) -> UpkeepReport:
         if dry_run:
             plan = await self._planned(namespace)
             return _report(plan, plan.effects, dry_run=True)
         with timed(self._telemetry, "upkeep_duration_seconds"):
             async with self._locks.held(namespace, _JOB) as is_ours:
                 if not is_ours:
-                    raise Conflict("another run is going on in this namespace")
+                    raise Conflict(_ANOTHER)
                 generation = await self._commits.generation(namespace)
                 plan = await self._planned(namespace)
                 done = await self._do(namespace, plan.effects, generation)

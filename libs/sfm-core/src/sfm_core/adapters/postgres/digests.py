@@ -28,6 +28,9 @@ class PostgresDigests:
     async def memories(self, namespace: str) -> Digest:
         return await self._digest(namespace, _SQL["digest_memories"])
 
+    async def tombstones(self, namespace: str) -> Digest:
+        return await self._digest(namespace, _SQL["digest_tombstones"])
+
     async def links(self, namespace: str) -> Digest:
         return await self._digest(namespace, _SQL["digest_links"])
 

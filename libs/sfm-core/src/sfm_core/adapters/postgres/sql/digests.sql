@@ -19,6 +19,14 @@ SELECT count(*) AS count, coalesce(sum(('x' || left(encode(sha256(convert_to(con
 FROM memories
 WHERE namespace = $1 AND deleted_at IS NULL;
 
+-- digest_tombstones --
+-- Of the memories of a namespace that live no more (`digesting.tombstone_share`).
+SELECT count(*) AS count, coalesce(sum(('x' || left(encode(sha256(convert_to(concat_ws('|',
+    coord, version, event_type
+), 'UTF8')), 'hex'), 16))::bit(64)::bigint), 0)::text AS total
+FROM memories
+WHERE namespace = $1 AND deleted_at IS NOT NULL;
+
 -- digest_links --
 -- Of the live links of a namespace (`digesting.link_share`).
 SELECT count(*) AS count, coalesce(sum(('x' || left(encode(sha256(convert_to(concat_ws('|',
