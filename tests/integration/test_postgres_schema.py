@@ -161,6 +161,7 @@ def test_no_module_of_the_adapter_holds_sql() -> None:
         ("archive", "past_samples", ("a", 900, 512), "memory_events_of_memory"),
         ("archive", "standing", ("a", ["1"]), "memories_pkey"),
         ("events", "history", ("a", UUID(int=1), 9, 9, 9), "memory_events_of_memory"),
+        ("upkeep", "sweep_receipts", (YEAR_3000, 9), "idempotency_keys_aging"),
         ("events", "at_version", ("a", UUID(int=1), 9), "memory_events_of_memory"),
     ],
 )

@@ -26,6 +26,7 @@ from sfm_core.model import (
     EventType,
     Memory,
     MemoryDraft,
+    Receipt,
     UpkeepReport,
     Write,
 )
@@ -135,6 +136,7 @@ def a_bench(policy: UpkeepPolicy | None = None) -> Bench:
         rows=rows,
         feed=store,
         accesses=rows,
+        receipts=rows,
         locks=rows,
         records=store,
         embedder=embedder,
@@ -503,3 +505,15 @@ async def _dry_and_wet(memories: list[dict[str, Any]], most: int, days: float) -
         event = await log.at_version(NS, effect.coordinate, effect.version)
         assert event is not None
         assert event.memory == before[effect.coordinate.text]
+
+
+async def test_idempotency_keys_are_forgotten_when_their_time_is_over() -> None:
+    bench = a_bench(UpkeepPolicy(receipt_ttl=2 * DAY))
+    said, receipt = MemoryDraft(payload={"a": 1}), Receipt(key="k", fingerprint=b"f")
+    await bench.remember.store(NS, at("1"), said, receipt=receipt)
+    bench.clock.set(datetime.now(UTC) + 2 * DAY - HOUR)
+    await bench.upkeep.run_all()
+    assert (await bench.remember.store(NS, at("1"), said, receipt=receipt)).replayed
+    bench.clock.set(datetime.now(UTC) + 2 * DAY + HOUR)
+    await bench.upkeep.run_all()
+    assert not (await bench.remember.store(NS, at("1"), said, receipt=receipt)).replayed

@@ -90,7 +90,7 @@ class InMemoryStore(Feed):
             return Applied(outcomes=outcomes, generation=space.generation)
         self._spaces[namespace] = space
         if receipt is not None:
-            space.receipts[receipt.key] = (receipt.fingerprint, outcomes)
+            space.keep(receipt, outcomes)
         return Applied(outcomes=outcomes, unlinked=tuple(unlinked), generation=space.generation)
 
     def _write(

@@ -64,7 +64,7 @@ class InMemoryLinks:
         outcomes = tuple(self._change(namespace, space, change, now) for change in changes)
         done = [outcome for outcome in outcomes if isinstance(outcome, Written)]
         if receipt is not None and done:
-            space.receipts[receipt.key] = (receipt.fingerprint, outcomes)
+            space.keep(receipt, outcomes)
         if any(outcome.changed for outcome in done) or (receipt is not None and done):
             self._store.commit(namespace, space)
         return LinksApplied(outcomes=outcomes, rows=_rows(namespace, space, changes))

@@ -33,7 +33,9 @@ class Space:
     rows: dict[Coordinate, Row] = field(default_factory=dict)
     samples: list[tuple[int, Sample]] = field(default_factory=list)
     """(xid, sample) in log order."""
-    receipts: dict[str, tuple[bytes, tuple[WriteOutcome, ...]]] = field(default_factory=dict)
+    receipts: dict[str, tuple[bytes, tuple[WriteOutcome, ...], datetime]] = field(
+        default_factory=dict
+    )
     events: list[Event] = field(default_factory=list)
     """In log order."""
     links: dict[Name, LinkEntry] = field(default_factory=dict)
@@ -63,12 +65,16 @@ class Space:
         """
         if receipt is None or receipt.key not in self.receipts:
             return None
-        fingerprint, outcomes = self.receipts[receipt.key]
+        fingerprint, outcomes, _ = self.receipts[receipt.key]
         if fingerprint != receipt.fingerprint:
             raise KeyReused(
                 "this idempotency key came with another request", path="/idempotency-key"
             )
         return outcomes
+
+    def keep(self, receipt: Receipt, outcomes: tuple[WriteOutcome, ...]) -> None:
+        """Let the receipt's key stand for what its call did."""
+        self.receipts[receipt.key] = (receipt.fingerprint, outcomes, datetime.now(UTC))
 
     def live(self) -> list[Row]:
         return [row for row in self.rows.values() if row.live]
@@ -133,6 +139,18 @@ class Spaces:
         self._xid += 1
         self._spaces[namespace] = space
         return kept
+
+    def forget_receipts(self, before: datetime, limit: int) -> int:
+        """`ReceiptStore.sweep_receipts`."""
+        old = sorted(
+            (at, name, key)
+            for name, space in self._spaces.items()
+            for key, (_, _, at) in space.receipts.items()
+            if at < before
+        )[:limit]
+        for _, name, key in old:
+            del self._spaces[name].receipts[key]
+        return len(old)
 
     def begin_anew(self, namespace: str, removed: JsonObject) -> Event:
         """Forget all of a namespace but its erasures; the event of this one."""

@@ -18,7 +18,7 @@ _OF_LINKS: Final = frozenset({EventType.LINKED, EventType.UNLINKED})
 
 
 class InMemoryUpkeep:
-    """Implements `UpkeepRows`, `AccessStore` and `JobLocks` for tests and trials."""
+    """Implements `UpkeepRows`, `AccessStore`, `ReceiptStore` and `JobLocks` for tests."""
 
     def __init__(self, store: InMemoryStore) -> None:
         self._store = store
@@ -112,6 +112,10 @@ class InMemoryUpkeep:
         for key in dead:
             del self._accesses[key]
         return len(dead)
+
+    async def sweep_receipts(self, *, before: datetime, limit: int) -> int:
+        await anyio.lowlevel.checkpoint()
+        return self._store.forget_receipts(before, limit)
 
     @asynccontextmanager
     async def held(self, namespace: str, job: str) -> AsyncGenerator[bool]:

@@ -61,7 +61,11 @@ def upkeep_policy_of(settings: UpkeepSettings) -> UpkeepPolicy:
         protect_above=_either(settings.decay_protect_importance, math.inf),
         required=frozenset(settings.decay_required_keys),
     )
-    return UpkeepPolicy(decay=decay, max_memories=settings.max_memory_size)
+    return UpkeepPolicy(
+        decay=decay,
+        max_memories=settings.max_memory_size,
+        receipt_ttl=timedelta(seconds=settings.receipt_ttl_seconds),
+    )
 
 
 def _either[T](given: T | None, default: T) -> T:

@@ -107,6 +107,7 @@ def _upkeep(opened: Opened, commits: Commits) -> Upkeep:
         rows=rows,
         feed=opened.stores.records,
         accesses=rows,
+        receipts=rows,
         locks=rows,
         records=opened.stores.records,
         embedder=opened.embedder,

@@ -22,6 +22,7 @@ from sfm_core.ports.upkeep import (
     AccessStore,
     JobLocks,
     NoNotes,
+    ReceiptStore,
     UpkeepRows,
 )
 from sfm_core.ports.words import WordSearch
@@ -48,6 +49,7 @@ __all__ = [
     "NoTelemetry",
     "Projection",
     "RateLimiter",
+    "ReceiptStore",
     "RecordStore",
     "Rows",
     "Telemetry",

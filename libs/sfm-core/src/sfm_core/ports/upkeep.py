@@ -68,6 +68,18 @@ class AccessStore(Protocol):
         ...
 
 
+class ReceiptStore(Protocol):
+    """What idempotency keys left behind, of every namespace."""
+
+    async def sweep_receipts(self, *, before: datetime, limit: int) -> int:
+        """Forget the oldest that came before then, at most `limit`; how many.
+
+        Raises:
+            Unavailable: the store does not answer.
+        """
+        ...
+
+
 class AccessNotes(Protocol):
     """Where recalls and reads say what they gave."""
 

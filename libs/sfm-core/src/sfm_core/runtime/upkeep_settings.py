@@ -36,6 +36,13 @@ class UpkeepSettings:
         low=0,
         doc="Most memories of a namespace; what matters least is pruned. 0: any number.",
     )
+    receipt_ttl_seconds: float = setting(
+        "SFM_RECEIPT_TTL_SECONDS",
+        default=604_800.0,
+        low=60,
+        high=_CENTURY_S,
+        doc="How long an idempotency key is remembered at least; then upkeep forgets it.",
+    )
     pruning_interval_seconds: float = setting(
         "SFM_PRUNING_INTERVAL_SECONDS",
         default=600.0,

@@ -10,8 +10,8 @@ from typing import Protocol
 import anyio
 import pytest
 
-from sfm_core.model import Access, Delete, EventType, Stamp
-from sfm_core.ports import AccessStore, JobLocks, RecordStore, UpkeepRows
+from sfm_core.model import Access, Delete, EventType, Receipt, Stamp
+from sfm_core.ports import AccessStore, JobLocks, ReceiptStore, RecordStore, UpkeepRows
 from sfm_core.testing.contracts_store import namespace
 from sfm_core.testing.writes import an_upsert, at, written
 
@@ -23,7 +23,7 @@ OLD, NEW = NOW - 9 * DAY, NOW - 2 * DAY
 DECAYED = EventType.DECAYED
 
 
-class UpkeepStore(UpkeepRows, AccessStore, JobLocks, Protocol):
+class UpkeepStore(UpkeepRows, AccessStore, ReceiptStore, JobLocks, Protocol):
     """All of what upkeep asks."""
 
 
@@ -193,3 +193,23 @@ class UpkeepContract:
             tasks.cancel_scope.cancel()
         async with upkeep.held(namespace, "job") as again:
             assert again is True
+
+    async def test_old_receipts_are_forgotten_and_others_stand(
+        self, store: RecordStore, upkeep: UpkeepStore, namespace: str
+    ) -> None:
+        long_ago, later = datetime.now(UTC) - DAY, datetime.now(UTC) + DAY
+        receipts = [Receipt(key=f"k{n}", fingerprint=b"f") for n in range(3)]
+        for n, receipt in enumerate(receipts):
+            await store.apply(namespace, [an_upsert(str(n))], receipt=receipt)
+        while await upkeep.sweep_receipts(before=long_ago, limit=100):
+            pass  # of other tests
+        again = await store.apply(namespace, [an_upsert("0")], receipt=receipts[0])
+        assert again.replayed
+        swept = 0
+        while gone := await upkeep.sweep_receipts(before=later, limit=2):
+            assert gone <= 2
+            swept += gone
+        assert swept >= 3
+        for n, receipt in enumerate(receipts):
+            anew = await store.apply(namespace, [an_upsert(str(n))], receipt=receipt)
+            assert (anew.replayed, written(anew).version) == (False, 2)

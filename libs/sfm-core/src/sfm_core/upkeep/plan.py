@@ -26,6 +26,8 @@ class UpkeepPolicy:
     decay: DecayPolicy = field(default_factory=DecayPolicy)
     max_memories: int = 0
     """Live memories of a namespace; 0: any number."""
+    receipt_ttl: timedelta = timedelta(days=7)
+    """How long an idempotency key is remembered at least."""
 
 
 @dataclass(slots=True)

@@ -25,6 +25,7 @@ from sfm_core.ports import (
     Embedder,
     JobLocks,
     NoTelemetry,
+    ReceiptStore,
     RecordStore,
     Telemetry,
     UpkeepRows,
@@ -37,6 +38,7 @@ from sfm_core.upkeep.plan import Plan, Planner, UpkeepPolicy
 _LOG: Final = logging.getLogger(__name__)
 _JOB: Final = "upkeep"
 _ANOTHER: Final = "another run is going on in this namespace"
+_RECEIPTS: Final = 1000
 _CHUNK: Final = 50
 """Effects of one transaction: few, since a batch holds off the namespace's other batches."""
 
@@ -57,6 +59,7 @@ class Upkeep:
         rows: UpkeepRows,
         feed: ChangeFeed,
         accesses: AccessStore,
+        receipts: ReceiptStore,
         locks: JobLocks,
         records: RecordStore,
         embedder: Embedder,
@@ -72,6 +75,7 @@ class Upkeep:
         self._rows = rows
         self._feed = feed
         self._accesses = accesses
+        self._receipts = receipts
         self._locks = locks
         self._records = records
         self._fader = Fader(records=records, embedder=embedder)
@@ -124,7 +128,14 @@ class Upkeep:
         return _report(plan, done, dry_run=False)
 
     async def run_all(self) -> None:
-        """Do all that is due in every namespace; what fails in one is logged and left."""
+        """Do all that is due in every namespace; what fails in one is logged and left.
+
+        Idempotency keys that were remembered long enough go too.
+
+        Raises:
+            Unavailable: the store does not answer at all.
+        """
+        await self.sweep_receipts()
         for namespace in await self._records.namespaces():
             try:
                 while not (report := await self.run(namespace)).complete and report.effects:
@@ -136,6 +147,21 @@ class Upkeep:
             else:
                 if report.over_limit:
                     _LOG.warning("upkeep.over_limit", extra={"memories": report.over_limit})
+
+    async def sweep_receipts(self) -> int:
+        """Forget the idempotency keys, of every namespace, older than `policy.receipt_ttl`.
+
+        In portions, each a transaction. How many were forgotten.
+
+        Raises:
+            Unavailable: the store does not answer; the next sweep goes on.
+        """
+        before, swept = self._clock.now() - self._policy.receipt_ttl, 0
+        while True:
+            gone = await self._receipts.sweep_receipts(before=before, limit=_RECEIPTS)
+            swept += gone
+            if gone < _RECEIPTS:
+                return swept
 
     async def _planned(self, namespace: str) -> Plan:
         planner = Planner(

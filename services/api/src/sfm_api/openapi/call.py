@@ -56,7 +56,8 @@ def header(name: str, schema: Schema, description: str) -> Parameter:
 KEY: Final = header(
     "Idempotency-Key",
     text(minLength=1, maxLength=255, pattern="^[!-~]+$"),
-    "The same key and request give the same answer, written once.",
+    "The same key and request give the same answer, written once. A key is remembered for "
+    "SFM_RECEIPT_TTL_SECONDS at least (7 days).",
 )
 IF_MATCH: Final = header(
     "If-Match", text(pattern='^"[1-9][0-9]{0,17}"$'), "The stored memory has this version."

@@ -29,12 +29,14 @@ async def claim(
     Raises:
         KeyReused: the key stands for another request.
     """
-    if await connection.fetchval(
-        _SQL["claim_receipt"], namespace, receipt.key, receipt.fingerprint
-    ):
-        return None
-    row = await connection.fetchrow(_SQL["read_receipt"], namespace, receipt.key)
-    if row is None or row["outcomes"] is None:
+    row = None
+    while row is None:  # an old one may be swept between its sight and its reading
+        if await connection.fetchval(
+            _SQL["claim_receipt"], namespace, receipt.key, receipt.fingerprint
+        ):
+            return None
+        row = await connection.fetchrow(_SQL["read_receipt"], namespace, receipt.key)
+    if row["outcomes"] is None:
         raise Corrupt("a receipt was committed without its outcome", key=receipt.key)
     if row["fingerprint"] != receipt.fingerprint:
         raise KeyReused("this idempotency key came with another request", path="/idempotency-key")

@@ -9,7 +9,7 @@ from uuid import UUID
 import anyio
 import asyncpg
 
-from sfm_core.adapters.postgres.pool import Pool, translated
+from sfm_core.adapters.postgres.pool import EVERY_NAMESPACE, Pool, translated
 from sfm_core.adapters.postgres.queries import load_queries
 from sfm_core.adapters.postgres.rows import plain_uuid
 from sfm_core.coordinates import Coordinate
@@ -23,7 +23,7 @@ _UNLOCK_S: Final = 2.0
 
 
 class PostgresUpkeep:
-    """Implements `UpkeepRows`, `AccessStore` and `JobLocks`; needs a migrated schema."""
+    """Implements `UpkeepRows`, `AccessStore`, `ReceiptStore` and `JobLocks`, over a pool."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -103,6 +103,10 @@ class PostgresUpkeep:
     async def sweep(self, namespace: str) -> int:
         async with self._pool.scoped(namespace) as connection:
             return int(await connection.fetchval(_SQL["sweep_accesses"], namespace))
+
+    async def sweep_receipts(self, *, before: datetime, limit: int) -> int:
+        async with self._pool.scoped(EVERY_NAMESPACE) as connection:
+            return int(await connection.fetchval(_SQL["sweep_receipts"], before, limit))
 
     @asynccontextmanager
     async def held(self, namespace: str, job: str) -> AsyncGenerator[bool]:

@@ -86,6 +86,21 @@ WITH dead AS (
 )
 SELECT count(*) FROM dead;
 
+-- sweep_receipts --
+-- Forget the $2 oldest idempotency keys that came before $1; none that another sweep has in hand.
+WITH old AS MATERIALIZED (
+    SELECT namespace, key FROM idempotency_keys
+    WHERE created_at < $1
+    ORDER BY created_at
+    LIMIT $2
+    FOR UPDATE SKIP LOCKED
+), gone AS (
+    DELETE FROM idempotency_keys AS k USING old
+    WHERE k.namespace = old.namespace AND k.key = old.key
+    RETURNING 1
+)
+SELECT count(*) FROM gone;
+
 -- try_job --
 -- Take the lock of a job in a namespace for this connection, if nobody has it.
 SELECT pg_try_advisory_lock(hashtextextended($2 || '/' || $1, -2));
