@@ -28,7 +28,7 @@ async def reading(pool: Pool, body: Body) -> None:
 
 
 async def writing(pool: Pool, body: Body) -> None:
-    await pool.in_transaction(body)
+    await pool.in_transaction(body, namespace="a")
 
 
 @pytest.mark.parametrize("way", [reading, writing])

@@ -8,7 +8,6 @@ import pytest
 
 from sfm_core.adapters.postgres.events import PostgresEvents
 from sfm_core.adapters.postgres.pool import Pool, open_pool
-from sfm_core.adapters.postgres.queries import load_queries
 from sfm_core.adapters.postgres.store import PostgresStore
 from sfm_core.ports import EventLog
 from sfm_core.testing.writes import an_upsert, written
@@ -122,17 +121,6 @@ async def test_the_horizon_holds_beyond_two_to_the_31(
         assert await positions_behind(log, 1) == [first]
         await slow.commit()
     assert len(await positions_behind(log, 1)) == 6
-
-
-def test_whatever_draws_a_position_has_announced_it() -> None:
-    """Statements that draw are run only in transactions that entered the namespace."""
-    drawing = {
-        name for name, sql in load_queries("writes").items() if "nextval('memory_log')" in sql
-    }
-    assert drawing
-    for name, sql in load_queries("writes").items():
-        if name.startswith("enter_"):
-            assert "announce_positions($1)" in sql, name
 
 
 async def test_followers_of_many_writers_see_each_position_once_and_in_order(

@@ -51,8 +51,14 @@ class CutPool(Pool):
         super().__init__(pool._driver, acquire_timeout_s=5)
         self.left = [statement]
 
-    async def in_transaction[T](self, body: Callable[[Any], Awaitable[T]]) -> T:
-        return await super().in_transaction(lambda connection: body(Cut(connection, self.left)))
+    async def in_transaction[T](
+        self, body: Callable[[Any], Awaitable[T]], *, namespace: str, patient: bool = False
+    ) -> T:
+        return await super().in_transaction(
+            lambda connection: body(Cut(connection, self.left)),
+            namespace=namespace,
+            patient=patient,
+        )
 
 
 async def check_interruptions(pool: Pool, prefix: str = "cut") -> None:

@@ -65,19 +65,19 @@ async def _with_receipt_apart(
     """What is planted: the receipt is looked up before, and kept after, in other transactions."""
 
     async def known(connection: Any) -> Any:
-        await writes.enter(connection, namespace, batch=False)
+        await writes.enter(connection, namespace, batch=False, generation=None)
         row = await connection.fetchrow(receipts._SQL["read_receipt"], namespace, "k")
         return None if row is None else await receipts.claim(connection, namespace, receipt)  # type: ignore[arg-type]
 
-    before = await pool.in_transaction(known)
+    before = await pool.in_transaction(known, namespace=namespace)
     if before is not None:
         return Applied(outcomes=before, replayed=True)
     applied = await apply_writes(pool, namespace, wanted, receipt=None, **rest)
-    await pool.in_transaction(partial(_keep, namespace, receipt, applied))
+    await pool.in_transaction(partial(_keep, namespace, receipt, applied), namespace=namespace)
     return applied
 
 
 async def _keep(namespace: str, receipt: Any, applied: Applied, connection: Any) -> None:
-    await writes.enter(connection, namespace, batch=False)
+    await writes.enter(connection, namespace, batch=False, generation=None)
     await receipts.claim(connection, namespace, receipt)
     await receipts.keep(connection, namespace, receipt, applied.outcomes)

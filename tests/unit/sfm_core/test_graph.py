@@ -8,6 +8,7 @@ from uuid import UUID
 import anyio
 import pytest
 
+from sfm_core.adapters.hash_embedder import HashEmbedder
 from sfm_core.adapters.inmemory import InMemoryStore
 from sfm_core.adapters.inmemory_links import InMemoryLinks
 from sfm_core.coordinates import Coordinate, memory_id
@@ -27,6 +28,7 @@ from sfm_core.model import (
 )
 from sfm_core.owned import OwnedJobs
 from sfm_core.ports import Jobs
+from sfm_core.remember import Commits
 from sfm_core.system import MemorySystem
 from sfm_core.testing.fakes import InlineJobs, ManualClock
 from sfm_core.testing.writes import an_upsert, at
@@ -75,12 +77,18 @@ class World:
         self.records = InMemoryStore()
         self.views = Shown(failure)
         self.clock = ManualClock()
+        self.woken: list[str] = []
         self.graph = Graph(
             links=InMemoryLinks(self.records),
             records=self.records,
             graphs=self.views,
-            applied=self.views,
-            jobs=jobs or InlineJobs(),
+            commits=Commits(
+                records=self.records,
+                embedder=HashEmbedder(),
+                applied=self.views,
+                jobs=jobs or InlineJobs(),
+                wake=self.woken.append,
+            ),
             clock=self.clock,
         )
 
@@ -196,3 +204,11 @@ async def test_a_way_over_a_memory_that_was_deleted_elsewhere_is_searched_anew()
     with pytest.raises(Conflict):
         await world.graph.path("acme", query)
     assert world.views.refreshed == 2
+
+
+async def test_every_change_of_a_link_wakes_those_who_follow_the_log() -> None:
+    world = World()
+    await world.store("1", "2")
+    await world.graph.link("acme", a_put("1", "2"))
+    await world.graph.unlink("acme", a_put("1", "2").key)
+    assert world.woken == ["acme", "acme"]

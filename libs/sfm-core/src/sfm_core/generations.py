@@ -4,10 +4,22 @@ from collections.abc import Awaitable, Callable
 from time import monotonic
 from typing import Final, final
 
+from sfm_core.errors import Conflict
+
 FIRST: Final = 1
 """The generation of a namespace that was never erased."""
 TRUSTED_S: Final = 1.0
 """How old what was read may be for a write that begins now."""
+
+
+def fence(noted: int | None, present: int) -> None:
+    """Refuse what was begun in another life of the namespace; None: it is of no life.
+
+    Raises:
+        Conflict: `noted` is not the present generation.
+    """
+    if noted not in (None, present):
+        raise Conflict("the namespace was erased after this write had begun")
 
 
 @final

@@ -1,6 +1,5 @@
 """Linking memories, and finding ways along the links."""
 
-import logging
 from collections.abc import Collection, Mapping, Sequence
 from typing import Final, final
 from uuid import UUID
@@ -24,9 +23,8 @@ from sfm_core.model import (
     Unlinked,
     Written,
 )
-from sfm_core.ports import Applier, Clock, GraphStore, Jobs, LinkStore, RecordStore
+from sfm_core.ports import Clock, Committer, GraphStore, LinkStore, RecordStore
 
-_LOG: Final = logging.getLogger(__name__)
 TRIES: Final = 3
 """How often a way is searched anew because a memory on it was deleted meanwhile."""
 
@@ -46,15 +44,13 @@ class Graph:
         links: LinkStore,
         records: RecordStore,
         graphs: GraphStore,
-        applied: Applier,
-        jobs: Jobs,
+        commits: Committer,
         clock: Clock,
     ) -> None:
         self._links = links
         self._records = records
         self._graphs = graphs
-        self._applied = applied
-        self._jobs = jobs
+        self._commits = commits
         self._clock = clock
 
     async def link(self, namespace: str, put: PutLink, *, receipt: Receipt | None = None) -> Linked:
@@ -62,6 +58,7 @@ class Graph:
 
         Raises:
             NotFound: no memory lives at one of the ends.
+            Conflict: the namespace was erased meanwhile.
             KeyReused: the receipt's key came with another request before.
             Unavailable: the store does not answer; whether it was written is unknown.
         """
@@ -90,7 +87,7 @@ class Graph:
 
         Raises:
             NotFound: nothing was ever stored at one of the ends.
-            KeyReused, Unavailable: as `link`.
+            Conflict, KeyReused, Unavailable: as `link`.
         """
         applied = await self._change(namespace, Unlink(key=key), receipt)
         done = _only(applied)
@@ -169,22 +166,16 @@ class Graph:
     async def _change(
         self, namespace: str, change: LinkChange, receipt: Receipt | None
     ) -> LinksApplied:
-        async def job() -> LinksApplied:
-            applied = await self._links.apply(
-                namespace, [change], receipt=receipt, now=self._clock.now()
+        generation = await self._commits.generation(namespace)
+
+        async def write() -> LinksApplied:
+            return await self._links.apply(
+                namespace, [change], receipt=receipt, now=self._clock.now(), generation=generation
             )
-            if applied.rows:
-                await self._show(namespace, applied)
-            return applied
 
-        return await self._jobs.run(job)
-
-    async def _show(self, namespace: str, applied: LinksApplied) -> None:
-        """Give committed links to the views; a fault there must not fail what is durable."""
-        try:
-            await self._applied.apply(namespace, (), (), applied.rows)
-        except Exception:  # noqa: BLE001 - the link is durable; the feed brings it to the view
-            _LOG.exception("view.failed", extra={"rows": len(applied.rows)})
+        return await self._commits.put(
+            namespace, write, lambda applied: ((), applied.rows), generation=generation
+        )
 
 
 def _only(applied: LinksApplied) -> Written:

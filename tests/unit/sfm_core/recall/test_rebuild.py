@@ -51,7 +51,7 @@ async def test_vectors_that_are_missing_are_made_again() -> None:
         whole = await memory.rebuild("vectors")
         assert whole.before == whole.after == whole.truth
         store = memory.runtime.records
-        space = store.begin("a")  # type: ignore[attr-defined]  # the twin
+        space = store.begin("a", None)  # type: ignore[attr-defined]  # the twin
         row = space.rows[Coordinate("3")]
         space.rows[Coordinate("3")] = replace(row, vector=None)
         store.commit("a", space)  # type: ignore[attr-defined]

@@ -25,9 +25,13 @@ class Counting:
 
     def __init__(self) -> None:
         self.added: list[tuple[str, Access]] = []
+        self.generations: list[int | None] = []
         self.failure: SfmError | None = None
 
-    async def add(self, namespace: str, accesses: Sequence[Access]) -> None:
+    async def add(
+        self, namespace: str, accesses: Sequence[Access], *, generation: int | None = None
+    ) -> None:
+        self.generations.append(generation)
         if self.failure is not None:
             raise self.failure
         self.added += [(namespace, access) for access in accesses]

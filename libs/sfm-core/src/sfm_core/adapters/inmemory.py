@@ -26,7 +26,7 @@ from sfm_core.adapters.keyset import decode_cursor, encode_cursor
 from sfm_core.adapters.windows import fitting, memory_bytes
 from sfm_core.adapters.write_rules import in_waves
 from sfm_core.coordinates import Coordinate
-from sfm_core.errors import Conflict, SfmError
+from sfm_core.errors import SfmError
 from sfm_core.model import (
     Applied,
     Delete,
@@ -67,13 +67,10 @@ class InMemoryStore(Feed):
         generation: int | None = None,
     ) -> Applied:
         payloads = await off_loop(lambda: payload_texts(writes), when=len(writes) > INLINE_ITEMS)
-        space = self._space(namespace)
-        if generation not in (None, space.generation):
-            raise Conflict("the namespace was erased after this write had begun")
+        space = self.begin(namespace, generation)
         before = space.outcomes_of(receipt)
         if before is not None:
             return Applied(outcomes=before, replayed=True, generation=space.generation)
-        space = space.copied()
         found: dict[int, WriteOutcome] = {}
         terms = Terms(space.rows, writes, now)
         unlinked: list[LinkRow] = []

@@ -89,9 +89,7 @@ class InMemoryArchive:
         return found
 
     async def generation(self, namespace: str) -> int:
-        await anyio.lowlevel.checkpoint()
-        del namespace
-        return 1
+        return await self._store.generation(namespace)
 
     async def standing(
         self, namespace: str, coordinates: Collection[Coordinate]
@@ -109,10 +107,10 @@ class InMemoryArchive:
         }
 
     async def keep_samples(
-        self, namespace: str, samples: Sequence[CarriedSample]
+        self, namespace: str, samples: Sequence[CarriedSample], *, generation: int | None = None
     ) -> Sequence[Sample]:
         await anyio.lowlevel.checkpoint()
-        return self._store.bring(namespace, samples)
+        return self._store.bring(namespace, samples, generation)
 
 
 def _archived(

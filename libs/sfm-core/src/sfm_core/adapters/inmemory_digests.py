@@ -52,11 +52,16 @@ class InMemoryDigests:
         return [_stored(row, model_revision) for row in self._behind(namespace, after)[:limit]]
 
     async def put_vectors(
-        self, namespace: str, vectors: Sequence[tuple[UUID, int, F32]], *, model_revision: str
+        self,
+        namespace: str,
+        vectors: Sequence[tuple[UUID, int, F32]],
+        *,
+        model_revision: str,
+        generation: int | None = None,
     ) -> int:
         xid = await self._store.token()
         given = {(memory, version): vector for memory, version, vector in vectors}
-        space, stored = self._store.begin(namespace), 0
+        space, stored = self._store.begin(namespace, generation), 0
         for coordinate, row in list(space.rows.items()):
             vector = given.get((row.memory.id, row.memory.version))
             if row.live and vector is not None:

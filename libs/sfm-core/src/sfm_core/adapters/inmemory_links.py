@@ -52,10 +52,11 @@ class InMemoryLinks:
         *,
         receipt: Receipt | None = None,
         now: datetime | None = None,
+        generation: int | None = None,
     ) -> LinksApplied:
         check_storable(changes)
         await anyio.lowlevel.checkpoint()
-        space = self._store.begin(namespace)
+        space = self._store.begin(namespace, generation)
         before = space.outcomes_of(receipt)
         if before is not None:
             return LinksApplied(

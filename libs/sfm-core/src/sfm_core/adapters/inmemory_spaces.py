@@ -10,7 +10,7 @@ from sfm_core.adapters.inmemory_link_rows import LinkEntry, Name
 from sfm_core.adapters.inmemory_rows import Row, erasure_of
 from sfm_core.coordinates import Coordinate
 from sfm_core.errors import KeyReused
-from sfm_core.generations import FIRST
+from sfm_core.generations import FIRST, fence
 from sfm_core.model import (
     CarriedSample,
     Event,
@@ -93,9 +93,15 @@ class Spaces:
         self._last = datetime(1970, 1, 1, tzinfo=UTC)
         self._name = str(uuid4())
 
-    def begin(self, namespace: str) -> Space:
-        """A copy of a namespace to write to; for the twins of other ports over this store."""
-        return self._spaces.get(namespace, _EMPTY).copied()
+    def begin(self, namespace: str, generation: int | None = None) -> Space:
+        """A copy of a namespace to write to; for the twins of other ports over this store.
+
+        Raises:
+            Conflict: the namespace is of another generation.
+        """
+        space = self._space(namespace)
+        fence(generation, space.generation)
+        return space.copied()
 
     def commit(self, namespace: str, space: Space) -> None:
         """Let `begin`'s copy take its place; in the same step of the event loop."""
@@ -122,9 +128,11 @@ class Spaces:
         """Importances without events by position; for the twin of `Archive`."""
         return self._space(namespace).brought
 
-    def bring(self, namespace: str, samples: Sequence[CarriedSample]) -> Sequence[Sample]:
+    def bring(
+        self, namespace: str, samples: Sequence[CarriedSample], generation: int | None
+    ) -> Sequence[Sample]:
         """`Archive.keep_samples`."""
-        space = self._space(namespace).copied()
+        space = self.begin(namespace, generation)
         known = {(event.coordinate, event.version) for event in space.events}
         known |= {(sample.coordinate, sample.version) for _, sample in space.brought}
         kept: list[Sample] = []

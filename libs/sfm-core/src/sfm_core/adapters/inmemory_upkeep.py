@@ -11,6 +11,7 @@ import anyio.lowlevel
 from sfm_core.adapters.inmemory import InMemoryStore
 from sfm_core.adapters.write_rules import has_expired
 from sfm_core.coordinates import Coordinate
+from sfm_core.generations import fence
 from sfm_core.model import Access, Aging, Due, Event, EventType, Memory, Standing
 
 _SAYINGS: Final = frozenset({EventType.CREATED, EventType.UPDATED, EventType.RESTORED})
@@ -88,8 +89,11 @@ class InMemoryUpkeep:
             found.append(standing)
         return found[:limit]
 
-    async def add(self, namespace: str, accesses: Sequence[Access]) -> None:
+    async def add(
+        self, namespace: str, accesses: Sequence[Access], *, generation: int | None = None
+    ) -> None:
         await anyio.lowlevel.checkpoint()
+        fence(generation, self._store.peek(namespace).generation)
         live = {memory.id for memory, _ in self._live(namespace)}
         for access in accesses:
             if access.id in live:

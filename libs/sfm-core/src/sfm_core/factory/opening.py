@@ -11,6 +11,7 @@ from sfm_core.assembled import Runtime
 from sfm_core.factory.policies import recall_policy_of, scoring_of
 from sfm_core.factory.stores import Stores, open_database, stores_over
 from sfm_core.factory.use_cases import Opened, use_cases_over
+from sfm_core.generations import Generations
 from sfm_core.model import Quota
 from sfm_core.owned import OwnedJobs, owned_tasks
 from sfm_core.ports import Clock, NoTelemetry, Telemetry
@@ -63,7 +64,15 @@ async def open_runtime(
         stores = await stores_over(pool, embedder.info.dim)
         if shared.cache is not None:
             shared.cache.turn_to((await stores.records.marks("default", ())).log)
-        accesses = await stack.enter_async_context(Accesses.open(store=stores.upkeep, clock=clock))
+        generations = Generations()
+        accesses = await stack.enter_async_context(
+            Accesses.open(
+                store=stores.upkeep,
+                clock=clock,
+                generations=generations,
+                present=stores.records.generation,
+            )
+        )
         recall = await stack.enter_async_context(
             _recall(settings, stores, shared, embedder, accesses, clock, telemetry)
         )
@@ -82,6 +91,7 @@ async def open_runtime(
                 accesses=accesses,
                 recall=recall,
                 jobs=jobs,
+                generations=generations,
             )
         )
 

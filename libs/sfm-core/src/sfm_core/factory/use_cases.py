@@ -14,7 +14,7 @@ from sfm_core.lexical.analysis import Analyzer
 from sfm_core.log.erase import Erase
 from sfm_core.log.following import Following, Wakes
 from sfm_core.owned import OwnedJobs
-from sfm_core.ports import Applier, Clock, Telemetry
+from sfm_core.ports import Clock, Telemetry
 from sfm_core.recall.engine import RecallEngine
 from sfm_core.recall.erased import ErasableCache, ErasableViews
 from sfm_core.recall.graphs import GraphViews
@@ -40,6 +40,7 @@ class Opened:
     accesses: Accesses
     recall: RecallEngine
     jobs: OwnedJobs
+    generations: Generations
 
 
 def use_cases_over(opened: Opened) -> Runtime:
@@ -48,7 +49,7 @@ def use_cases_over(opened: Opened) -> Runtime:
     embedder, clock = opened.embedder, opened.clock
     applied = recall.views if shared.cache is None else Forgetting(recall.views, shared.cache)
     cache = None if shared.cache is None else ErasableCache(shared.cache)
-    wakes, generations = Wakes(), Generations()
+    wakes, generations = Wakes(), opened.generations
     commits = Commits(
         records=stores.records,
         embedder=embedder,
@@ -62,14 +63,14 @@ def use_cases_over(opened: Opened) -> Runtime:
         lifecycle=_lifecycle(opened, commits),
         recall=recall,
         upkeep=_upkeep(opened, commits),
-        graph=_graph(opened, applied),
+        graph=_graph(opened, commits),
         find=Find(finder=stores.finder, clock=clock),
         accesses=opened.accesses,
         records=stores.records,
         events=stores.events,
         exports=Exports(archive=stores.archive, embedder=embedder, clock=clock),
-        imports=_imports(opened, commits, applied),
-        erase=_erase(opened, cache, wakes, generations),
+        imports=_imports(opened, commits),
+        erase=_erase(opened, cache, wakes),
         rebuild=_rebuild(opened, cache),
         digests=stores.digests,
         following=Following(events=stores.events, wakes=wakes),
@@ -119,39 +120,34 @@ def _upkeep(opened: Opened, commits: Commits) -> Upkeep:
     )
 
 
-def _graph(opened: Opened, applied: Applier) -> Graph:
+def _graph(opened: Opened, commits: Commits) -> Graph:
     views, deadline_s = opened.recall.views, opened.settings.recall_deadline_seconds
     records = opened.stores.records
     return Graph(
         links=opened.stores.links,
         records=opened.stores.records,
         graphs=GraphViews(views, feed=records, records=records, deadline_s=deadline_s),
-        applied=applied,
-        jobs=opened.jobs,
+        commits=commits,
         clock=opened.clock,
     )
 
 
-def _imports(opened: Opened, commits: Commits, applied: Applier) -> Imports:
+def _imports(opened: Opened, commits: Commits) -> Imports:
     landing = Landing(
         archive=opened.stores.archive,
         embedder=opened.embedder,
         commits=commits,
         links=opened.stores.links,
-        applied=applied,
-        jobs=opened.jobs,
     )
     return Imports(landing=landing)
 
 
-def _erase(
-    opened: Opened, cache: ErasableCache | None, wakes: Wakes, generations: Generations
-) -> Erase:
+def _erase(opened: Opened, cache: ErasableCache | None, wakes: Wakes) -> Erase:
     return Erase(
         eraser=opened.stores.eraser,
         projections={"views": ErasableViews(opened.recall.views)}
         | ({} if cache is None else {"cache": cache}),
-        generations=generations,
+        generations=opened.generations,
         jobs=opened.jobs,
         wake=wakes.wake,
     )

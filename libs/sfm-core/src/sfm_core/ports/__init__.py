@@ -13,7 +13,7 @@ from sfm_core.ports.feed import Applier, ChangeFeed
 from sfm_core.ports.finding import Finder
 from sfm_core.ports.graphs import GraphStore
 from sfm_core.ports.links import LinkStore
-from sfm_core.ports.process import Clock, Jobs, NoTelemetry, Telemetry
+from sfm_core.ports.process import Clock, Committer, Jobs, NoTelemetry, Shown, Telemetry
 from sfm_core.ports.records import RecordStore
 from sfm_core.ports.shared import Cache, RateLimiter, Rows
 from sfm_core.ports.snapshots import LogIdentity, ViewFiles
@@ -35,6 +35,7 @@ __all__ = [
     "Cache",
     "ChangeFeed",
     "Clock",
+    "Committer",
     "Digests",
     "Embedder",
     "Eraser",
@@ -52,6 +53,7 @@ __all__ = [
     "ReceiptStore",
     "RecordStore",
     "Rows",
+    "Shown",
     "Telemetry",
     "UpkeepRows",
     "VectorMender",

@@ -63,11 +63,15 @@ class Archive(Protocol):
         ...
 
     async def keep_samples(
-        self, namespace: str, samples: Sequence[CarriedSample]
+        self, namespace: str, samples: Sequence[CarriedSample], *, generation: int | None = None
     ) -> Sequence[Sample]:
         """Put importances into the log, in their order, without an event; durable on return.
 
         Only those whose version of the memory the log does not know: a repeat changes nothing.
-        Gives those that were kept, with the positions they got.
+        Gives those that were kept, with the positions they got. `generation`: as
+        `RecordStore.apply`.
+
+        Raises:
+            Conflict: the namespace is of another generation; nothing was kept.
         """
         ...

@@ -47,13 +47,19 @@ class VectorMender(Protocol):
         ...
 
     async def put_vectors(
-        self, namespace: str, vectors: Sequence[tuple[UUID, int, F32]], *, model_revision: str
+        self,
+        namespace: str,
+        vectors: Sequence[tuple[UUID, int, F32]],
+        *,
+        model_revision: str,
+        generation: int | None = None,
     ) -> int:
         """Store vectors of (id, version); those whose memory has moved on are passed over.
 
-        They are changes to the feed. How many were stored.
+        They are changes to the feed. How many were stored. `generation`: as `RecordStore.apply`.
 
         Raises:
+            Conflict: the namespace is of another generation; nothing was stored.
             Unavailable: the store does not answer; whether any was stored is unknown.
         """
         ...

@@ -32,6 +32,7 @@ class LinkStore(Protocol):
         *,
         receipt: Receipt | None = None,
         now: datetime | None = None,
+        generation: int | None = None,
     ) -> LinksApplied:
         """Make the changes in one transaction, in order; durable when this returns.
 
@@ -43,9 +44,10 @@ class LinkStore(Protocol):
         with just this weight, and an unlink of what is not linked, change nothing
         (`changed=False`; version and position are 0 when the link never was).
 
-        Receipts: as `RecordStore.apply`, with the same keys.
+        Receipts and `generation`: as `RecordStore.apply`, with the same keys.
 
         Raises:
+            Conflict: the namespace is of another generation; nothing was written.
             KeyReused: the key is known with another fingerprint.
             InvalidInput: a value no store can hold; nothing was written.
             Unavailable: the store does not answer; whether it was written is unknown.

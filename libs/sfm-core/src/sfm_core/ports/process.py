@@ -1,8 +1,13 @@
 """Time, owned work, and where it is told how long things took."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Protocol
+
+from sfm_core.model import LinkRow, Sample
+
+type Shown = tuple[Sequence[Sample], Sequence[LinkRow]]
+"""What the views are to learn of a change that is no write of memories."""
 
 
 class Clock(Protocol):
@@ -19,6 +24,36 @@ class Jobs(Protocol):
 
         Raises:
             Unavailable: the process is stopping, nothing was begun.
+        """
+        ...
+
+
+class Committer(Protocol):
+    """Lets changes that are no writes of memories happen as those do."""
+
+    async def generation(self, namespace: str) -> int:
+        """Which life of the namespace it is, for a change that begins now.
+
+        Raises:
+            Unavailable: the store does not answer.
+        """
+        ...
+
+    async def put[T](
+        self,
+        namespace: str,
+        write: Callable[[], Awaitable[T]],
+        shown: Callable[[T], Shown],
+        *,
+        generation: int,
+    ) -> T:
+        """What `write` gives, which is to refuse another generation than this one.
+
+        It is a job. When it is done the followers of the namespace's log are woken, and what
+        `shown` makes of it is shown to the views, unless the namespace was erased since.
+
+        Raises:
+            Unavailable: the process is stopping; and what `write` raises.
         """
         ...
 

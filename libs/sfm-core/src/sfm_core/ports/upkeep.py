@@ -51,10 +51,15 @@ class UpkeepRows(Protocol):
 class AccessStore(Protocol):
     """Counts of recalls and reads: they steer pruning, and are in no log."""
 
-    async def add(self, namespace: str, accesses: Sequence[Access]) -> None:
+    async def add(
+        self, namespace: str, accesses: Sequence[Access], *, generation: int | None = None
+    ) -> None:
         """Add to the counts of live memories; what is said of others is dropped.
 
+        `generation`: as `RecordStore.apply`.
+
         Raises:
+            Conflict: the namespace is of another generation; nothing was counted.
             Unavailable: the store does not answer; some may have been counted.
         """
         ...

@@ -79,13 +79,19 @@ class Rebuild:
 
         Raises:
             InvalidInput: `slab` or `lexical` of a namespace of which no view is held.
+            Conflict: the namespace was erased while its vectors were mended.
             Unavailable: the store or the embedder does not answer.
         """
         more: Coordinate | None = None
         before: Digest | None
         match projection:
             case Projected.VECTORS:
-                done = await self._revectoring.portion(namespace, after=after, within_s=within_s)
+                done = await self._revectoring.portion(
+                    namespace,
+                    after=after,
+                    within_s=within_s,
+                    generation=await self._records.generation(namespace),
+                )
                 before, found, truth, more = done.before, done.after, done.truth, done.next
             case Projected.CACHE:
                 before, found, truth = await self._emptied(namespace)

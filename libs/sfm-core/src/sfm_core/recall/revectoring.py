@@ -43,17 +43,23 @@ class Revectoring:
         self._embedder = embedder
 
     async def portion(
-        self, namespace: str, *, after: Coordinate | None, within_s: float | None
+        self,
+        namespace: str,
+        *,
+        after: Coordinate | None,
+        within_s: float | None,
+        generation: int,
     ) -> Revectored:
         """The memories behind `after`: all, or as many pages as begin within this time.
 
         Raises:
+            Conflict: the namespace is not of this generation any more.
             Unavailable: the store or the embedder does not answer; what was mended stays.
         """
         begun = monotonic()
         done, behind = Revectored(), after
         while page := await self._page(namespace, behind):
-            done = done.with_page(*await self._renewed(namespace, page, behind))
+            done = done.with_page(*await self._renewed(namespace, page, behind, generation))
             behind = page[-1].coordinate
             if within_s is not None and monotonic() - begun >= within_s:
                 return Revectored(done.before, done.after, done.truth, behind)
@@ -66,7 +72,11 @@ class Revectoring:
         )
 
     async def _renewed(
-        self, namespace: str, page: Sequence[StoredVector], after: Coordinate | None
+        self,
+        namespace: str,
+        page: Sequence[StoredVector],
+        after: Coordinate | None,
+        generation: int,
     ) -> tuple[Digest, Digest, Digest]:
         """Digests of the page before, after and of the truth."""
         revision = self._embedder.info.model_revision
@@ -76,7 +86,9 @@ class Revectoring:
         fresh = list(zip(page, vectors, strict=True))
         others = [(one.id, one.version, v) for one, v in fresh if one.vector != v.tobytes()]
         if others:
-            await self._mender.put_vectors(namespace, others, model_revision=revision)
+            await self._mender.put_vectors(
+                namespace, others, model_revision=revision, generation=generation
+            )
         last = page[-1].coordinate
         again = [one for one in await self._page(namespace, after) if one.coordinate <= last]
         return _as_stored(page), _as_stored(again), _as_embedded(fresh)

@@ -1,7 +1,7 @@
 """Committing writes and showing them: the one way by which anything is written."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Final, final
 
@@ -9,7 +9,7 @@ from sfm_core.errors import SfmError
 from sfm_core.generations import Generations
 from sfm_core.model import Applied, Receipt, Write
 from sfm_core.offload import INLINE_ITEMS, off_loop
-from sfm_core.ports import Applier, Embedder, Jobs, RecordStore
+from sfm_core.ports import Applier, Embedder, Jobs, RecordStore, Shown
 from sfm_core.remember.rows import changed_rows, unshown
 
 _LOG: Final = logging.getLogger(__name__)
@@ -82,6 +82,30 @@ class Commits:
             if applied.replayed or not undone:
                 await self._show(namespace, writes, applied)
             return applied
+
+        return await self._jobs.run(job)
+
+    async def put[T](
+        self,
+        namespace: str,
+        write: Callable[[], Awaitable[T]],
+        shown: Callable[[T], Shown],
+        *,
+        generation: int,
+    ) -> T:
+        """`ports.Committer.put`."""
+
+        async def job() -> T:
+            done = await write()
+            self._generations.note(namespace, generation)
+            self._wake(namespace)
+            samples, links = shown(done)
+            if (samples or links) and generation >= self._generations.known(namespace):
+                try:
+                    await self._applied.apply(namespace, (), samples, links)
+                except Exception:  # noqa: BLE001 - it is durable; the feed brings it to the view
+                    _LOG.exception("view.failed", extra={"rows": len(samples) + len(links)})
+            return done
 
         return await self._jobs.run(job)
 

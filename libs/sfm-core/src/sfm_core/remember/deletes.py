@@ -44,6 +44,8 @@ class ManyDeleted:
     records: RecordStore
     commits: Commits
     namespace: str
+    generation: int
+    """What was noted before the first look: nothing of a later life is deleted."""
     receipt: Receipt | None
     _step: int = 0
     _deleted: int = 0
@@ -53,11 +55,12 @@ class ManyDeleted:
         """What there was of the selection is deleted when this returns.
 
         Raises:
-            Conflict: others kept changing memories that the filter admits.
+            Conflict: others kept changing memories that the filter admits, or the namespace
+                was erased meanwhile.
             KeyReused: the key came with another request.
             Unavailable: the store does not answer; some may be deleted.
         """
-        if await first_outcome(self.commits, self.namespace, self.receipt) is not None:
+        if await self._first_outcome(self.receipt) is not None:
             await self._count_earlier_steps()
             return self._result(replayed=True)
         if selection.coordinates is not None:
@@ -67,7 +70,7 @@ class ManyDeleted:
         await self._count_earlier_steps()
         if self.receipt is None:
             return self._result(replayed=False)
-        end = await self.commits.commit(self.namespace, [], self.receipt)
+        end = await self._commit([], self.receipt)
         return self._result(replayed=end.replayed)
 
     def _result(self, *, replayed: bool) -> DeletedMany:
@@ -111,7 +114,7 @@ class ManyDeleted:
         Steps of an earlier call with the same key are counted, not done again.
         """
         while writes:
-            applied = await self.commits.commit(self.namespace, writes, self._step_receipt())
+            applied = await self._commit(writes, self._step_receipt())
             self._count(applied)
             if not applied.replayed:
                 return [
@@ -123,8 +126,18 @@ class ManyDeleted:
 
     async def _count_earlier_steps(self) -> None:
         """Count what calls with this key did beyond the steps of this one."""
-        while applied := await first_outcome(self.commits, self.namespace, self._step_receipt()):
+        while applied := await self._first_outcome(self._step_receipt()):
             self._count(applied)
+
+    async def _commit(self, writes: Sequence[Delete], receipt: Receipt | None) -> Applied:
+        return await self.commits.commit(
+            self.namespace, writes, receipt, generation=self.generation
+        )
+
+    async def _first_outcome(self, receipt: Receipt | None) -> Applied | None:
+        return await first_outcome(
+            self.commits, self.namespace, receipt, generation=self.generation
+        )
 
     def _step_receipt(self) -> Receipt | None:
         """Callers' keys hold no space, so no key of theirs is this one."""

@@ -161,11 +161,16 @@ class Lifecycle:
         """Delete the memories that are meant, in steps; see `ManyDeleted`.
 
         Raises:
-            Conflict: others kept changing memories that the filter admits.
+            Conflict: others kept changing memories that the filter admits, or the namespace
+                was erased meanwhile.
             KeyReused, Unavailable: as `Remember.store`.
         """
         job = ManyDeleted(
-            records=self._records, commits=self._commits, namespace=namespace, receipt=receipt
+            records=self._records,
+            commits=self._commits,
+            namespace=namespace,
+            generation=await self._commits.generation(namespace),
+            receipt=receipt,
         )
         return await job.run(selection, now=self._clock.now())
 
@@ -242,7 +247,9 @@ class Lifecycle:
             try:
                 write = await plan()
             except (NotFound, InvalidInput, PreconditionFailed):
-                before = await first_outcome(self._commits, namespace, receipt)
+                before = await first_outcome(
+                    self._commits, namespace, receipt, generation=generation
+                )
                 if before is None:
                     raise
                 return _stored(before)

@@ -12,7 +12,7 @@ _ANYWHERE: Final = Coordinate("0")
 
 
 async def first_outcome(
-    commits: Commits, namespace: str, receipt: Receipt | None
+    commits: Commits, namespace: str, receipt: Receipt | None, *, generation: int
 ) -> Applied | None:
     """What the first request with this key did; None when there was none, or no key.
 
@@ -20,12 +20,16 @@ async def first_outcome(
     the first time, and a repeat must not fail for that.
 
     Raises:
+        Conflict: the namespace was erased since `generation` was noted.
         KeyReused: the key came with another request.
         Unavailable: the store does not answer.
     """
     if receipt is None:
         return None
     applied = await commits.commit(
-        namespace, [Keep(coordinate=_ANYWHERE, precondition=_NEVER)], receipt
+        namespace,
+        [Keep(coordinate=_ANYWHERE, precondition=_NEVER)],
+        receipt,
+        generation=generation,
     )
     return applied if applied.replayed else None

@@ -171,10 +171,12 @@ class Remember:
 
         Raises:
             NotFound: nothing was ever stored there.
+            Conflict: the namespace was erased meanwhile.
             PreconditionFailed, KeyReused, Unavailable: as `store`.
         """
+        generation = await self._commits.generation(namespace)
         write = Delete(coordinate=coordinate, precondition=precondition)
-        applied = await self._commits.commit(namespace, [write], receipt)
+        applied = await self._commits.commit(namespace, [write], receipt, generation=generation)
         [outcome] = applied.outcomes
         if isinstance(outcome, SfmError):
             raise outcome

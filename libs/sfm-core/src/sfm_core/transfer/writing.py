@@ -20,12 +20,11 @@ from sfm_core.model import (
     LinksApplied,
     Occupant,
     PutLink,
-    Sample,
     Upsert,
     Written,
 )
 from sfm_core.offload import off_loop
-from sfm_core.ports import Applier, Archive, Embedder, Jobs, LinkStore
+from sfm_core.ports import Archive, Embedder, LinkStore
 from sfm_core.remember import Commits
 from sfm_core.slab.vectors import UNIT_TOLERANCE
 from sfm_core.transfer.batches import Batch
@@ -46,8 +45,6 @@ class Landing:
     embedder: Embedder
     commits: Commits
     links: LinkStore
-    applied: Applier
-    jobs: Jobs
 
 
 @final
@@ -58,7 +55,7 @@ class Writer:
         self._landing = landing
         self._namespace = namespace
         self._mode = mode
-        self._generation: int | None = None
+        self._noted: int | None = None
 
     async def write(self, batch: Batch) -> list[Result]:
         """The results of its memories and its refused lines, by line; samples have none.
@@ -83,21 +80,28 @@ class Writer:
     async def _check_generation(self) -> None:
         """An import must not bring back, piece by piece, what was erased while it ran."""
         found = await self._landing.archive.generation(self._namespace)
-        if self._generation not in (None, found):
+        if self._noted not in (None, found):
             raise Conflict("the namespace was erased while it was imported")
-        self._generation = found
+        self._noted = found
+
+    @property
+    def _generation(self) -> int:
+        """Of the first batch; all that is written is held to it, under the namespace's lock."""
+        if self._noted is None:
+            raise AssertionError("a batch is written after the look at the generation")
+        return self._noted
 
     async def _keep_samples(self, batch: Batch) -> None:
         samples = [sample for _, sample in batch.samples]
-
-        async def job() -> None:
-            kept: Sequence[Sample] = await self._landing.archive.keep_samples(
-                self._namespace, samples
-            )
-            if kept:
-                await self._landing.applied.apply(self._namespace, (), kept)
-
-        await self._landing.jobs.run(job)
+        keep = partial(
+            self._landing.archive.keep_samples,
+            self._namespace,
+            samples,
+            generation=self._generation,
+        )
+        await self._landing.commits.put(
+            self._namespace, keep, lambda kept: (kept, ()), generation=self._generation
+        )
 
     async def _link(self, lines: Sequence[tuple[Read, CarriedLink]]) -> list[Result]:
         """Of links that somebody else changes at just this time, the last one to write wins."""
@@ -113,17 +117,19 @@ class Writer:
         puts = [(number, line) for number, line, outcome in decided if outcome is None]
         if puts:
             changes = [PutLink(key=line.key, weight=line.weight) for _, line in puts]
-            applied = await self._landing.jobs.run(partial(self._put_links, changes))
+            applied = await self._put_links(changes)
             for (number, line), outcome in zip(puts, applied.outcomes, strict=True):
                 there = standing.get(line.key)
                 results.append((number, _linked(line.key, there, outcome)))
         return results
 
     async def _put_links(self, changes: Sequence[PutLink]) -> LinksApplied:
-        applied = await self._landing.links.apply(self._namespace, changes)
-        if applied.rows:
-            await self._landing.applied.apply(self._namespace, (), (), applied.rows)
-        return applied
+        put = partial(
+            self._landing.links.apply, self._namespace, changes, generation=self._generation
+        )
+        return await self._landing.commits.put(
+            self._namespace, put, lambda applied: ((), applied.rows), generation=self._generation
+        )
 
     async def _write(self, lines: Sequence[Line]) -> list[Result]:
         """Look, decide, write; again for those that somebody else changed in between."""
@@ -137,7 +143,7 @@ class Writer:
             lines = [line for line in lines if line[0].number not in settled]
             if not lines:
                 return results
-            done = await self._commit(lines, standing, self._generation)
+            done = await self._commit(lines, standing)
             results += [one for one in done if not isinstance(one[1], PreconditionFailed)]
             lost = {number for number, one in done if isinstance(one, PreconditionFailed)}
             lines = [line for line in lines if line[0].number in lost]
@@ -162,20 +168,20 @@ class Writer:
         return found
 
     async def _commit(
-        self, lines: Sequence[Line], standing: Mapping[Coordinate, Occupant], generation: int | None
+        self, lines: Sequence[Line], standing: Mapping[Coordinate, Occupant]
     ) -> list[Result]:
         """One transaction; where a value keeps the store from taking it, one for each line."""
         writes = await self._writes(lines, standing)
         try:
             applied = await self._landing.commits.commit(
-                self._namespace, writes, generation=generation
+                self._namespace, writes, generation=self._generation
             )
         except InvalidInput as error:
             if len(lines) == 1:
                 return [(lines[0][0].number, error)]
             half = len(lines) // 2
-            first = await self._commit(lines[:half], standing, generation)
-            return first + await self._commit(lines[half:], standing, generation)
+            first = await self._commit(lines[:half], standing)
+            return first + await self._commit(lines[half:], standing)
         return [
             (read.number, _result(line, outcome))
             for (read, line), outcome in zip(lines, applied.outcomes, strict=True)

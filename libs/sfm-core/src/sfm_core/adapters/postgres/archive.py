@@ -45,7 +45,7 @@ class PostgresArchive:
             position = await connection.fetchval(_SQL["end_of_log"], namespace)
             return Cut(position=int(position), generation=fenced["generation"])
 
-        return await self._pool.in_transaction(body)
+        return await self._pool.in_transaction(body, namespace=namespace, patient=True)
 
     async def scan(
         self, namespace: str, cut: Cut, *, history: bool, model_revision: str | None
@@ -113,10 +113,10 @@ class PostgresArchive:
         )
 
     async def keep_samples(
-        self, namespace: str, samples: Sequence[CarriedSample]
+        self, namespace: str, samples: Sequence[CarriedSample], *, generation: int | None = None
     ) -> Sequence[Sample]:
         async def body(connection: Connection) -> list[Sample]:
-            xid = (await enter(connection, namespace, batch=True)).xid
+            entered = await enter(connection, namespace, batch=True, generation=generation)
             rows = await connection.fetch(
                 _SQL["keep_samples"],
                 namespace,
@@ -124,11 +124,11 @@ class PostgresArchive:
                 [sample.coordinate.text for sample in samples],
                 [sample.version for sample in samples],
                 [sample.importance for sample in samples],
-                xid,
+                entered.xid,
             )
             return [Sample(position=row["seq"], importance=row["importance"]) for row in rows]
 
-        return await self._pool.in_transaction(body)
+        return await self._pool.in_transaction(body, namespace=namespace)
 
     async def _page(
         self, namespace: str, cut: Cut, behind: int, model_revision: str | None, *, history: bool

@@ -59,10 +59,21 @@ class PostgresDigests:
         ]
 
     async def put_vectors(
-        self, namespace: str, vectors: Sequence[tuple[UUID, int, F32]], *, model_revision: str
+        self,
+        namespace: str,
+        vectors: Sequence[tuple[UUID, int, F32]],
+        *,
+        model_revision: str,
+        generation: int | None = None,
     ) -> int:
-        body = partial(_put, namespace=namespace, vectors=vectors, revision=model_revision)
-        return await self._pool.in_transaction(body)
+        body = partial(
+            _put,
+            namespace=namespace,
+            vectors=vectors,
+            revision=model_revision,
+            generation=generation,
+        )
+        return await self._pool.in_transaction(body, namespace=namespace)
 
     async def _digest(self, namespace: str, statement: str, *more: str) -> Digest:
         async with self._pool.scoped(namespace) as connection:
@@ -76,8 +87,9 @@ async def _put(
     namespace: str,
     vectors: Sequence[tuple[UUID, int, F32]],
     revision: str,
+    generation: int | None,
 ) -> int:
-    await enter(connection, namespace, batch=True)
+    await enter(connection, namespace, batch=True, generation=generation)
     done = await connection.execute(
         _SQL["put_vectors"],
         namespace,

@@ -40,7 +40,8 @@ class PostgresEraser:
         self._pool = pool
 
     async def erase(self, namespace: str) -> Erased:
-        return await self._pool.in_transaction(partial(_transaction, namespace=namespace))
+        body = partial(_transaction, namespace=namespace)
+        return await self._pool.in_transaction(body, namespace=namespace, patient=True)
 
 
 async def _transaction(

@@ -63,11 +63,19 @@ class PostgresLinks:
         *,
         receipt: Receipt | None = None,
         now: datetime | None = None,
+        generation: int | None = None,
     ) -> LinksApplied:
         check_storable(changes)
-        body = partial(_transaction, namespace=namespace, changes=changes, receipt=receipt, now=now)
+        body = partial(
+            _transaction,
+            namespace=namespace,
+            changes=changes,
+            receipt=receipt,
+            now=now,
+            generation=generation,
+        )
         try:
-            return await self._pool.in_transaction(body)
+            return await self._pool.in_transaction(body, namespace=namespace)
         except _NothingDone as done:
             return done.applied
 
@@ -123,8 +131,10 @@ async def _transaction(
     changes: Sequence[LinkChange],
     receipt: Receipt | None,
     now: datetime | None,
+    generation: int | None,
 ) -> LinksApplied:
-    xid = (await enter(connection, namespace, batch=len(changes) > 1)).xid
+    entered = await enter(connection, namespace, batch=len(changes) > 1, generation=generation)
+    xid = entered.xid
     before = None
     if receipt is not None:
         before = await receipts.claim(connection, namespace, receipt)

@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import Any, Final
 
 import anyio
@@ -10,6 +10,7 @@ import asyncpg
 
 from sfm_core.adapters.postgres.instants import hold_exactly
 from sfm_core.adapters.postgres.queries import load_queries
+from sfm_core.adapters.postgres.shares import Shares
 from sfm_core.adapters.postgres.tls import ssl_argument
 from sfm_core.errors import Corrupt, InvalidInput, Misconfigured, SfmError, Unavailable
 
@@ -20,6 +21,8 @@ _READS = load_queries("reads")
 _ATTEMPTS: Final = 6
 _CLOSE_S: Final = 2.0
 _ROLLBACK_S: Final = 2.0
+_RESERVE: Final = 5
+"""One connection in so many (and one at least) is not for the writes of a single namespace."""
 _SETTINGS: Final = {
     "application_name": "sfm",
     "timezone": "UTC",
@@ -114,11 +117,20 @@ class Pool:
 
     Every access declares a namespace first, and row-level security holds it to that. A
     connection that was lost is replaced at the next use.
+
+    Writes wait for each other inside the server, each with a connection. So that those who wait
+    for one namespace leave some to the others, they hold at most all but one in `_RESERVE`, and
+    no lock is waited for longer than the pool's lock timeout, but where a caller says so.
     """
 
-    def __init__(self, driver: "asyncpg.Pool[Any]", *, acquire_timeout_s: float) -> None:
+    def __init__(
+        self, driver: "asyncpg.Pool[Any]", *, acquire_timeout_s: float, size: int = 10
+    ) -> None:
         self._driver = driver
         self._acquire_timeout_s = acquire_timeout_s
+        reserve = max(1, size // _RESERVE)
+        self._writes = Shares[str](max(1, size - reserve), patience_s=acquire_timeout_s)
+        self._patient = Shares[None](reserve, patience_s=acquire_timeout_s)
         self._rls_enforced: bool | None = None
 
     @asynccontextmanager
@@ -157,29 +169,49 @@ class Pool:
             yield connection
 
     async def in_transaction[T](
-        self, body: Callable[["asyncpg.pool.PoolConnectionProxy[Any]"], Awaitable[T]]
+        self,
+        body: Callable[["asyncpg.pool.PoolConnectionProxy[Any]"], Awaitable[T]],
+        *,
+        namespace: str,
+        patient: bool = False,
     ) -> T:
         """`body` in a transaction of its own, again from the start when it lost a race.
 
-        `body` must declare the namespace inside the transaction.
+        `body` must declare the namespace inside the transaction. It is `patient` when it may
+        wait for a lock as long as it takes; few of those are let in at a time.
 
         Raises:
             Unavailable: the server does not answer (whether it was written is unknown), or the
-                race was lost too often (nothing was written).
+                race was lost too often, or others hold the namespace for too long (nothing was
+                written).
         """
         for attempt in range(_ATTEMPTS):
             try:
-                with translated():
-                    async with (
-                        self._driver.acquire(timeout=self._acquire_timeout_s) as connection,
-                        transaction(connection, isolation="read_committed"),
-                    ):
-                        return await body(connection)
+                async with AsyncExitStack() as places:
+                    if patient:
+                        await places.enter_async_context(self._patient.held(None))
+                    await places.enter_async_context(self._writes.held(namespace))
+                    return await self._transaction(body, patient=patient)
             except Unavailable as error:
                 if attempt + 1 == _ATTEMPTS or not isinstance(error.__cause__, _AGAIN):
                     raise
             await anyio.sleep((0.005 + secrets.randbelow(1000) / 1e5) * 2**attempt)
         raise AssertionError("unreachable")
+
+    async def _transaction[T](
+        self,
+        body: Callable[["asyncpg.pool.PoolConnectionProxy[Any]"], Awaitable[T]],
+        *,
+        patient: bool,
+    ) -> T:
+        with translated():
+            async with (
+                self._driver.acquire(timeout=self._acquire_timeout_s) as connection,
+                transaction(connection, isolation="read_committed"),
+            ):
+                if patient:
+                    await connection.fetchval(_READS["be_patient"])
+                return await body(connection)
 
     async def rls_enforced(self) -> bool:
         """Whether row-level security binds the role; asked of the server once.
@@ -224,8 +256,12 @@ async def open_pool(
     connect_timeout_s: float = 3.0,
     acquire_timeout_s: float = 4.0,
     command_timeout_s: float = 10.0,
+    lock_timeout_s: float = 2.0,
 ) -> AsyncGenerator[Pool]:
     """At most `size` connections to the database, closed at the end.
+
+    `lock_timeout_s` is for one lock; 0: no limit. It is above the second after which the server
+    looks for deadlocks, which are tried again.
 
     Raises:
         Unavailable: the server cannot be reached now.
@@ -241,12 +277,12 @@ async def open_pool(
             timeout=connect_timeout_s,
             command_timeout=command_timeout_s,
             max_inactive_connection_lifetime=300.0,
-            server_settings=dict(_SETTINGS),
+            server_settings={**_SETTINGS, "lock_timeout": str(round(lock_timeout_s * 1000))},
             init=hold_exactly,
             reset=_leave_as_is,
         )
     try:
-        yield Pool(driver, acquire_timeout_s=acquire_timeout_s)
+        yield Pool(driver, acquire_timeout_s=acquire_timeout_s, size=size)
     finally:
         with anyio.move_on_after(_CLOSE_S, shield=True):
             await driver.close()

@@ -12,6 +12,7 @@ import asyncpg
 from sfm_core.adapters.postgres.pool import EVERY_NAMESPACE, Pool, translated
 from sfm_core.adapters.postgres.queries import load_queries
 from sfm_core.adapters.postgres.rows import plain_uuid
+from sfm_core.adapters.postgres.writes import enter
 from sfm_core.coordinates import Coordinate
 from sfm_core.errors import SfmError
 from sfm_core.model import Access, Aging, Due, Standing
@@ -81,8 +82,11 @@ class PostgresUpkeep:
             for row in rows
         ]
 
-    async def add(self, namespace: str, accesses: Sequence[Access]) -> None:
-        async with self._pool.scoped(namespace) as connection:
+    async def add(
+        self, namespace: str, accesses: Sequence[Access], *, generation: int | None = None
+    ) -> None:
+        async def body(connection: Connection) -> None:
+            await enter(connection, namespace, batch=False, generation=generation)
             await connection.execute(
                 _SQL["add_accesses"],
                 namespace,
@@ -90,6 +94,8 @@ class PostgresUpkeep:
                 [access.hits for access in accesses],
                 [access.last_at for access in accesses],
             )
+
+        await self._pool.in_transaction(body, namespace=namespace)
 
     async def counted(self, namespace: str, ids: Collection[UUID]) -> dict[UUID, Access]:
         async with self._pool.scoped(namespace) as connection:

@@ -24,7 +24,8 @@ from sfm_core.adapters.write_rules import (
     refusal,
 )
 from sfm_core.coordinates import Coordinate, event_id, memory_id
-from sfm_core.errors import Conflict, Unavailable
+from sfm_core.errors import Unavailable
+from sfm_core.generations import fence
 from sfm_core.model import (
     Applied,
     Delete,
@@ -92,7 +93,7 @@ async def apply_writes(
         _transaction, call=call, receipt=receipt, all_or_none=all_or_none, generation=generation
     )
     try:
-        return await pool.in_transaction(body)
+        return await pool.in_transaction(body, namespace=namespace)
     except _NothingDone as done:
         return done.applied
 
@@ -106,9 +107,7 @@ async def _transaction(
     generation: int | None,
 ) -> Applied:
     namespace, writes = call.namespace, call.writes
-    entered = await enter(connection, namespace, batch=len(writes) > 1)
-    if generation not in (None, entered.generation):
-        raise Conflict("the namespace was erased after this write had begun")
+    entered = await enter(connection, namespace, batch=len(writes) > 1, generation=generation)
     if receipt is not None:
         before = await receipts.claim(connection, namespace, receipt)
         if before is not None:
@@ -137,15 +136,21 @@ class Entered:
     generation: int
 
 
-async def enter(connection: Connection, namespace: str, *, batch: bool) -> Entered:
+async def enter(
+    connection: Connection, namespace: str, *, batch: bool, generation: int | None
+) -> Entered:
     """Declare and fence the namespace, made if need be.
 
+    `generation` is what was noted when that was begun which is written now (None: nothing was).
+
     Raises:
+        Conflict: it was erased since.
         Unavailable: it is being erased.
     """
     for _ in range(_ENTRIES):
         row = await connection.fetchrow(_SQL["enter_batch" if batch else "enter_single"], namespace)
         if row is not None:
+            fence(generation, row["generation"])
             return Entered(row["xid"], row["generation"])
         await connection.execute(_SQL["add_namespace"], namespace)
     raise Unavailable("the namespace is being erased")

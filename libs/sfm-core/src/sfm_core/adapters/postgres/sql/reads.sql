@@ -117,3 +117,7 @@ ORDER BY n.name;
 -- generation_of --
 -- Which life of a namespace this is.
 SELECT coalesce((SELECT generation FROM namespaces WHERE name = $1), 1);
+
+-- be_patient --
+-- In this transaction, wait for locks as long as it takes.
+SELECT set_config('lock_timeout', '0', true);
