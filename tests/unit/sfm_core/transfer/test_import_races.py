@@ -10,7 +10,7 @@ from sfm_core import decode
 from sfm_core.adapters.inmemory_archive import InMemoryArchive
 from sfm_core.assembled import Runtime
 from sfm_core.coordinates import Coordinate
-from sfm_core.errors import Unavailable
+from sfm_core.errors import NotFound, Unavailable
 from sfm_core.model import Occupant
 from sfm_core.transfer import Imports, importing
 from tests.unit.sfm_api.twin_runtime import twin_runtime
@@ -50,6 +50,32 @@ async def results(
 def line(**said: object) -> dict[str, object]:
     at = "2024-01-01T00:00:00Z"
     return {"coordinate": [1], "payload": {"v": "file"}, "version": 1, "updated_at": at} | said
+
+
+@pytest.mark.parametrize("deleted_before", [False, True])
+async def test_what_is_stored_and_deleted_between_look_and_write_stays_deleted(
+    deleted_before: bool,
+) -> None:
+    async with twin_runtime() as runtime:
+        times = 0
+
+        async def came_and_went() -> None:
+            nonlocal times
+            times += 1
+            if times == 1:
+                draft = decode.memory_draft({"payload": {"v": "theirs"}})
+                await runtime.remember.store("a", HERE, draft)
+                await runtime.remember.delete("a", HERE)
+
+        if deleted_before:
+            old = {"sfm": "version", "coordinate": [1], "updated_at": "2023-01-01T00:00:00Z"}
+            said = {"event": "created", "version": 1, "payload": {"v": "old"}}
+            gone = {"event": "deleted", "version": 2}
+            await imported(runtime, "a", ndjson([old | said, old | gone]))
+        [result, _] = await results(runtime, came_and_went, line())
+        assert result["outcome"] == "kept"
+        with pytest.raises(NotFound):
+            await runtime.remember.get("a", HERE)
 
 
 @pytest.mark.parametrize("stored_before", [False, True])

@@ -109,6 +109,8 @@ def _holds(precondition: Precondition, held: Held | None) -> bool:
     live = held is not None and held.live
     if precondition.absent and live:
         return False
+    if precondition.ended is not None:
+        return not live and (0 if held is None else held.version) == precondition.ended
     if precondition.version is None:
         return True
     return held is not None and live and held.version == precondition.version

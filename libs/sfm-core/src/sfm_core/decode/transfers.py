@@ -36,13 +36,21 @@ FORMAT: Final = 1
 LINE: Final = Limits(size_bytes=2 * ONE.size_bytes, keys=ONE.keys + 16, elements=ONE.elements + 64)
 """Of one line: whatever is stored from one request must fit, with what an export says around it,
 and numbers that may be longer when written out."""
-MAX_VERSION: Final = 10**18 - 1
+HIGHEST: Final = 2**53
+"""An import sets no version above it: every reader of JSON holds it exactly."""
+MAX_VERSION: Final = 2 * HIGHEST
+"""A line may say more than an import sets: versions count on, and what they came to comes back."""
 _MAX_COUNT: Final = 2**62
 _NOT_OF_VERSIONS: Final = frozenset({EventType.LINKED, EventType.UNLINKED, EventType.ERASED})
+_ENDS: Final = frozenset({EventType.DELETED, EventType.EXPIRED})
 _AROUND_LINK: Final = frozenset({"sfm", "updated_at"})
 _ENVELOPE: Final = frozenset(
     {"sfm", "version", "event", "created_at", "updated_at", "latest", "vector"}
 )
+
+
+_END_SAID: Final = "is a memory's end, of which only the coordinate is said"
+_SAYS_NOTHING: Final = "is no memory's end, and without a payload nothing is said of the memory"
 
 
 class LineKind(StrEnum):
@@ -184,13 +192,17 @@ def _version(raw: JsonObject, kind: LineKind) -> CarriedVersion:
                 around.wrong(name, "is required")
     inner = {name: raw[name] for name in raw if name not in _ENVELOPE}
     coordinate, draft = _memory(inner, faults, may_end=kind is LineKind.VERSION)
+    if kind is LineKind.VERSION and event is not None and event not in _NOT_OF_VERSIONS:
+        has_payload = set(inner) - {"coordinate"} != set()
+        if has_payload == (event in _ENDS):
+            around.wrong("event", _END_SAID if has_payload else _SAYS_NOTHING)
     around.done()
     if faults.found or coordinate is None:
         raise faults.error()
     return CarriedVersion(
         coordinate=coordinate,
         draft=draft,
-        version=version,
+        version=None if version is None else min(version, HIGHEST),
         created_at=created_at,
         updated_at=updated_at,
         event=event if kind is LineKind.VERSION else None,

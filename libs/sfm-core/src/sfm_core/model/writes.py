@@ -33,6 +33,8 @@ class Precondition:
     """`If-Match`: the live memory has exactly this version."""
     absent: bool = False
     """`If-None-Match: *`: no live memory is there."""
+    ended: int | None = None
+    """No live memory is there, and the last one ended with this version; 0: none ever was."""
     alone_but_at: frozenset[Coordinate] | None = None
     """No live memory with the same content key is anywhere else, but at these coordinates; of
     writes at once that ask for it, one is the first. None: not asked."""

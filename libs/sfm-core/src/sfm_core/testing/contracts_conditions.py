@@ -54,6 +54,28 @@ class PreconditionContract:
         assert await outcome() is Written
         assert await store.last_version(namespace, at("1")) == 3
 
+    async def test_a_condition_on_an_end_holds_for_just_that_end(
+        self, store: RecordStore, namespace: str
+    ) -> None:
+        async def stores(ended: int, text: str = "1") -> bool:
+            write = an_upsert(text, precondition=Precondition(ended=ended))
+            [outcome] = (await store.apply(namespace, [write])).outcomes
+            assert isinstance(outcome, Written | PreconditionFailed)
+            return isinstance(outcome, Written)
+
+        assert not await stores(1)
+        assert await stores(0)
+        assert not await stores(0)  # it lives
+        assert not await stores(1)
+        await store.apply(namespace, [Delete(coordinate=at("1"))])
+        assert not await stores(0)
+        assert not await stores(1)
+        assert await stores(2)
+        batch = [an_upsert(t, precondition=Precondition(ended=0)) for t in ("1", "2")]
+        first, second = (await store.apply(namespace, batch)).outcomes
+        assert isinstance(first, PreconditionFailed)
+        assert isinstance(second, Written)
+
     async def test_to_an_upsert_what_has_expired_is_not_there(
         self, store: RecordStore, namespace: str
     ) -> None:

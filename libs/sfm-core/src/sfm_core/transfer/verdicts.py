@@ -122,9 +122,11 @@ def write_of(
         updated_at=updated_at,
         version=line.version,
     )
-    unchanged = Precondition(absent=True)
-    if standing is not None and standing.memory is not None:
-        unchanged = Precondition(version=standing.version)
+    version = 0 if standing is None else standing.version
+    if standing is None or standing.memory is None:
+        unchanged = Precondition(ended=version)
+    else:
+        unchanged = Precondition(version=version)
     if line.draft is None:
         return Delete(coordinate=line.coordinate, precondition=unchanged, stamp=stamp)
     return Upsert(

@@ -234,6 +234,7 @@ async def _write(
             call.now,
             [coordinate.text for coordinate in unique],
             [coordinate.text for coordinate in passed_over],
+            _only_first(upserts.values()),
         )
     if burials:
         rows += await connection.fetch(_SQL["bury"], namespace, burials, xid)
@@ -284,14 +285,20 @@ async def _stamped(
 
 
 def _needs_hold(write: Write) -> bool:
-    """Upserts without `If-Match` are decided by the insert itself."""
+    """Upserts that ask for no version are decided by the insert itself."""
     if not isinstance(write, Upsert):
         return True
-    return write.precondition is not None and write.precondition.version is not None
+    asked = write.precondition
+    return asked is not None and (asked.version is not None or asked.ended is not None)
 
 
 def _only_absent(upserts: Iterable[Upsert]) -> list[str]:
     return [u.coordinate.text for u in upserts if u.precondition and u.precondition.absent]
+
+
+def _only_first(upserts: Iterable[Upsert]) -> list[str]:
+    """Where nothing stood to be held, so that the insert must be what finds another there."""
+    return [u.coordinate.text for u in upserts if u.precondition and u.precondition.ended == 0]
 
 
 def _values(namespace: str, upsert: Upsert) -> tuple[object, ...]:

@@ -51,8 +51,9 @@ FOR UPDATE;
 -- upsert --
 -- Store memories with their vectors, in the given order, each coordinate at most once. A position
 -- is drawn under the row's lock, so that positions follow versions. What has expired by $20 counts
--- as deleted. Those of $19 only where no memory lives; those of $21 only if none elsewhere, but at
--- $22, has the same content key. Rows that are not given back were not written.
+-- as deleted. Those of $19 only where no memory lives, those of $23 only where none ever did; those
+-- of $21 only if none elsewhere, but at $22, has the same content key. Rows that are not given back
+-- were not written.
 WITH given AS MATERIALIZED (
     SELECT g.*, now() + (g.n - 1) * interval '1 microsecond' AS at
     FROM unnest(
@@ -102,8 +103,10 @@ WITH given AS MATERIALIZED (
         updated_at = greatest(excluded.updated_at, memories.updated_at),
         deleted_at = NULL,
         xid = excluded.xid
-    WHERE memories.deleted_at IS NOT NULL OR memories.expires_at <= $20::timestamptz
+    WHERE memories.coord <> ALL($23::text[]) AND (
+        memories.deleted_at IS NOT NULL OR memories.expires_at <= $20::timestamptz
         OR memories.coord <> ALL($19::text[])
+    )
     RETURNING coord, id, version, position, event_type, updated_at, created_at
 ), embedded AS (
     INSERT INTO memory_vectors (namespace, id, model_revision, version, vector, xid)
