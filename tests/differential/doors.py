@@ -45,6 +45,8 @@ class RestDoor:
         self._root = f"/v1/{namespace}"
 
     async def do(self, op: Op) -> Outcome:
+        if op.name in STREAMS:
+            return await self._streamed(op)
         method, path, params, body, headers = REST[op.name](op)
         answer = await self._http.request(
             method,
@@ -57,6 +59,36 @@ class RestDoor:
             return succeeded(answer.json() if answer.content else {})
         assert answer.status_code < 500, answer.text
         return refused(answer.json())
+
+    async def _streamed(self, op: Op) -> Outcome:
+        method, path, params = STREAMS[op.name](op)
+        answer = await self._http.request(
+            method,
+            self._root + path,
+            params=params,
+            content=_lines(op) if method == "POST" else None,
+            headers={"Content-Type": "application/x-ndjson"},
+        )
+        assert answer.is_success, answer.text
+        return of_lines(answer.content)
+
+
+STREAMS: dict[str, Callable[[Op], tuple[str, str, dict[str, str]]]] = {
+    "export": lambda op: ("GET", "/export", {"history": str(op["history"]).lower()}),
+    "import": lambda op: ("POST", "/import", {"mode": op["mode"]}),
+}
+
+
+def _lines(op: Op) -> bytes:
+    return b"".join(json.dumps(line).encode() + b"\n" for line in op["lines"])
+
+
+def of_lines(text: bytes) -> Outcome:
+    """The documents of a stream; digests rest on ids and times, which differ."""
+    documents = [json.loads(line) for line in text.splitlines()]
+    return succeeded(
+        {"lines": [{k: v for k, v in one.items() if k != "digest"} for one in documents]}
+    )
 
 
 def _headers(op: Op) -> dict[str, str]:
@@ -110,6 +142,9 @@ REST: dict[str, Callable[[Op], Call]] = {
     "keyword_search": lambda op: ("POST", "/keyword-search", {}, op["asked"], {}),
     "events": lambda _: ("GET", "/events", {"limit": "1000"}, None, {}),
     "decay": lambda op: ("POST", "/decay:run", {}, {"dry_run": op["dry_run"]}, {}),
+    "batch": lambda op: ("POST", "/memories:batch", {}, {"items": op["items"]}, _headers(op)),
+    "erase": lambda _: ("DELETE", "", {}, None, {}),
+    "rebuild": lambda op: ("POST", "/rebuild", {}, {"projection": op["projection"]}, {}),
 }
 
 
@@ -134,20 +169,34 @@ def _selection(op: Op) -> dict[str, Any]:
 class CliDoor:
     """`soma … --json`, run on a thread; its client reaches the application of this loop."""
 
-    def __init__(self, transport: httpx.ASGITransport, token: str, namespace: str) -> None:
+    def __init__(
+        self,
+        transport: httpx.ASGITransport,
+        token: str,
+        namespace: str,
+        rest: RestDoor | None = None,
+    ) -> None:
+        self._rest = rest
+        """For the calls that no command makes alone, so that all doors' histories stay alike."""
         self._transport = _Bridge(transport)
         self._headers = {"Authorization": f"Bearer {token}"}
         self._namespace = namespace
 
     async def do(self, op: Op) -> Outcome:
+        if op.name not in CLI and self._rest is not None:
+            return await self._rest.do(op)
         arguments = [*CLI[op.name](op), "--json"]
-        return await anyio.to_thread.run_sync(self._run, arguments)
+        stream = op.name in STREAMS
+        sent = _lines(op) if op.name == "import" else None
+        return await anyio.to_thread.run_sync(self._run, arguments, stream, sent)
 
-    def _run(self, arguments: list[str]) -> Outcome:
+    def _run(self, arguments: list[str], stream: bool, sent: bytes | None) -> Outcome:
         session = Session(env={}, connect=self._connect)
-        result = CliRunner().invoke(soma, arguments, obj=session)
+        result = CliRunner().invoke(soma, arguments, obj=session, input=sent)
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
+        if stream and result.stdout:
+            return of_lines(result.stdout_bytes)
         if result.exit_code == 0:
             return succeeded(json.loads(result.stdout) if result.stdout else {})
         assert result.stderr.startswith("{"), (arguments, result.stderr)
@@ -177,7 +226,7 @@ class _Bridge(httpx.AsyncBaseTransport):
             return answer.status_code, answer.headers, await answer.aread()
 
         status, headers, body = anyio.from_thread.run(answered)
-        return httpx.Response(status, headers=headers, content=body)
+        return httpx.Response(status, headers=headers, stream=httpx.ByteStream(body))
 
 
 def _memory_options(op: Op) -> list[str]:
@@ -245,6 +294,10 @@ CLI: dict[str, Callable[[Op], list[str]]] = {
     "keyword_search": lambda op: ["keyword-search", *_keyword_options(op)],
     "events": lambda _: ["events", "--limit", "1000"],
     "decay": lambda op: ["decay", *(["--dry-run"] if op["dry_run"] else [])],
+    "erase": lambda _: ["erase", "--yes"],
+    "rebuild": lambda op: ["rebuild", op["projection"]],
+    "export": lambda op: ["export", "-", *(["--history"] if op["history"] else [])],
+    "import": lambda op: ["import", "-", "--mode", op["mode"]],
 }
 
 
@@ -403,6 +456,29 @@ async def _decay(memory: MemorySystem, op: Op) -> object:
     return encode.upkeep_report(await memory.decay(dry_run=op["dry_run"]))
 
 
+async def _batch(memory: MemorySystem, op: Op) -> object:
+    return encode.batch_stored(await memory.store_many(op["items"], **_write(op)))
+
+
+async def _erase(memory: MemorySystem, op: Op) -> object:
+    del op
+    return encode.erasure(await memory.erase())
+
+
+async def _rebuild(memory: MemorySystem, op: Op) -> object:
+    return encode.rebuilt(await memory.rebuild(op["projection"]))
+
+
+async def _export(memory: MemorySystem, op: Op) -> object:
+    pieces = [piece async for piece in memory.export(history=op["history"])]
+    return of_lines(b"".join(pieces)).document
+
+
+async def _import(memory: MemorySystem, op: Op) -> object:
+    told = memory.import_lines([_lines(op)], mode=op["mode"])
+    return of_lines(b"".join([jsontext.dumps(one) + b"\n" async for one in told])).document
+
+
 PYTHON: dict[str, Callable[[MemorySystem, Op], Awaitable[object]]] = {
     "store": _store,
     "remember": _remember,
@@ -422,4 +498,9 @@ PYTHON: dict[str, Callable[[MemorySystem, Op], Awaitable[object]]] = {
     "keyword_search": _keyword_search,
     "events": _events,
     "decay": _decay,
+    "batch": _batch,
+    "erase": _erase,
+    "rebuild": _rebuild,
+    "export": _export,
+    "import": _import,
 }

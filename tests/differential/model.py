@@ -56,6 +56,8 @@ class Model:
     def __init__(self) -> None:
         self.memories: dict[str, Kept] = {}
         self._receipts: dict[str, tuple[Op, Facts | None]] = {}
+        self._is_blind = False
+        """After an import nothing is predicted: which version wins is the import's own affair."""
         self._rules: dict[str, Callable[[Op, Outcome], str | Facts | None]] = {
             "store": self._store,
             "remember": self._remember,
@@ -70,6 +72,9 @@ class Model:
             "link": self._link,
             "unlink": self._unlink,
             "neighbors": self._neighbors,
+            "batch": self._batch,
+            "erase": self._erase,
+            "import": self._import,
         }
 
     def check(self, op: Op, outcome: Outcome) -> None:
@@ -81,7 +86,7 @@ class Model:
             assert not outcome.error, (op, outcome)
             for name, value in expected.items():
                 assert outcome.document[name] == value, (op, name, outcome)
-        if op["key"] and not outcome.error:
+        if op["key"] and not outcome.error and not _failed_whole(op, outcome):
             self._receipts.setdefault(op["key"], (op, expected))  # type: ignore[arg-type]
 
     @property
@@ -91,11 +96,13 @@ class Model:
     def _expected(self, op: Op, outcome: Outcome) -> str | Facts | None:
         if is_bad(op):
             return INVALID
-        if op["key"] in self._receipts:
+        if op["key"] in self._receipts and not _failed_whole(op, outcome):
             before, facts = self._receipts[op["key"]]
             return facts if _same(before, op) else KEY_REUSED
         rule = self._rules.get(op.name)
-        return None if rule is None else rule(op, outcome)
+        if rule is None or (self._is_blind and op.name != "erase"):
+            return None
+        return rule(op, outcome)
 
     def _at(self, text: str) -> Kept:
         return self.memories.setdefault(Coordinate.parse(text).text, Kept())
@@ -205,6 +212,33 @@ class Model:
         assert near <= self.visible.keys(), (op, outcome)
         return None
 
+    def _batch(self, op: Op, outcome: Outcome) -> Facts | None:
+        """Item by item, as each alone."""
+        if outcome.error:
+            return {}
+        for item, result in zip(op["items"], outcome.document["results"], strict=True):
+            place = item.get("coordinate")
+            memory = {name: value for name, value in item.items() if name != "coordinate"}
+            if place == ["x"] or is_bad(Op("store", {"memory": memory})):
+                assert result["status"] == 422, (op, outcome)
+                continue
+            kept = self._at(Coordinate.of(result["coordinate"]).text)
+            if result["version"] > kept.version:
+                before = UNSAID if place or not kept.visible else kept.said or UNSAID
+                said = memory if place else _beyond_defaults(memory)
+                kept.versions.append({**before, **said})
+            assert kept.version >= result["version"], (op, outcome)
+        return None
+
+    def _erase(self, op: Op, outcome: Outcome) -> Facts:
+        del op, outcome
+        self.memories, self._receipts, self._is_blind = {}, {}, False
+        return {}
+
+    def _import(self, op: Op, outcome: Outcome) -> None:
+        del op, outcome
+        self._is_blind = True
+
     def _get(self, op: Op, outcome: Outcome) -> str | Facts:
         del outcome
         kept = self._at(op["at"])
@@ -272,6 +306,13 @@ def _text(value: object) -> str:
         tags = list(dict.fromkeys(value["tags"]))
         value = {**value, "importance": float(value["importance"]), "tags": tags}
     return json.dumps(value)
+
+
+def _failed_whole(op: Op, outcome: Outcome) -> bool:
+    """Nothing of a batch could be stored: its key is not looked at, and stands for nothing."""
+    if op.name != "batch" or outcome.error:
+        return False
+    return all(result["status"] >= 300 for result in outcome.document["results"])
 
 
 def is_bad(op: Op) -> bool:

@@ -71,7 +71,7 @@ async def _opened(dsn: str) -> AsyncGenerator[Callable[[str], list[Door]]]:
         ):
             yield lambda name: [
                 RestDoor(client, f"{name}-rest"),
-                CliDoor(transport, TOKEN, f"{name}-cli"),
+                CliDoor(transport, TOKEN, f"{name}-cli", RestDoor(client, f"{name}-cli")),
                 PythonDoor(real, f"{name}-python"),
                 RestDoor(of_twin, f"{name}-twin"),
             ]
@@ -107,6 +107,20 @@ MEMORIES = st.fixed_dictionaries(
         "occurred_at": st.sampled_from(["2026-01-01T00:00:00Z", "2025-05-05T12:00:00+02:00"]),
         "expires_at": st.sampled_from(["2999-01-01T00:00:00Z", "2001-01-01T00:00:00Z", "soon"]),
         "pinned": st.booleans(),
+    },
+)
+ITEMS = st.builds(
+    lambda memory, at: memory | ({} if at is None else {"coordinate": at}),
+    MEMORIES,
+    st.none() | st.sampled_from([[1], [1, 2], [0, 0, 0], ["x"]]),
+)
+LINES = st.fixed_dictionaries(
+    {"coordinate": st.sampled_from([[1], [1, 2], [9], ["x"]]), "payload": PAYLOADS},
+    optional={
+        "version": st.sampled_from([1, 3, 0]),
+        "updated_at": st.sampled_from(["2024-01-01T00:00:00Z", "2999-01-01T00:00:00Z", "then"]),
+        "importance": st.sampled_from([2, 5]),
+        "tags": st.lists(st.sampled_from(["a", "b"]), max_size=2),
     },
 )
 CHANGES = st.fixed_dictionaries(
@@ -256,6 +270,26 @@ class Histories(RuleBasedStateMachine):
     @rule(dry_run=st.booleans())
     def decay(self, **given: object) -> None:
         self.do("decay", **given)
+
+    @rule(items=st.lists(ITEMS, min_size=1, max_size=4), key=KEYS)
+    def batch(self, **given: object) -> None:
+        self.do("batch", **given)
+
+    @rule(projection=st.sampled_from(["slab", "lexical", "graph"]))
+    def rebuild(self, **given: object) -> None:
+        self.do("rebuild", **given)
+
+    @rule(history=st.booleans())
+    def export(self, **given: object) -> None:
+        self.do("export", **given)
+
+    @rule(lines=st.lists(LINES, max_size=4), mode=st.sampled_from(["merge", "replace"]))
+    def import_(self, **given: object) -> None:
+        self.do("import", **given)
+
+    @rule()
+    def erase(self) -> None:
+        self.do("erase")
 
 
 def test_every_door_gives_the_same_answer_as_the_others_and_as_a_dict(doors: Doors) -> None:

@@ -109,7 +109,8 @@ class InMemoryStore(Feed):
                 raise AssertionError("a keep of what is not there is refused before")
             return written(row, changed=False)
         self._log += 1
-        place = LogPlace(position=self._log, xid=self._xid, at=self._now())
+        at = self._now() if row is None else max(self._now(), row.memory.updated_at)
+        place = LogPlace(position=self._log, xid=self._xid, at=at)
         after = (
             upserted(namespace, row, write, payload, place, updates=terms.is_live(row))
             if isinstance(write, Upsert)

@@ -40,6 +40,16 @@ class StampContract:
         done = written(await store.apply(namespace, [an_upsert("1", stamp=Stamp(version=3))]))
         assert done.version == 8
 
+    async def test_times_of_a_place_never_go_back(self, store: RecordStore, namespace: str) -> None:
+        late = datetime(2999, 1, 1, tzinfo=UTC)
+        await store.apply(
+            namespace, [an_upsert("1", stamp=Stamp(created_at=late, updated_at=late))]
+        )
+        for write in (an_upsert("1"), Delete(coordinate=at("1")), an_upsert("1")):
+            done = written(await store.apply(namespace, [write]))
+            assert done.at >= late
+            assert done.created_at >= late
+
     async def test_an_expired_memory_is_a_tombstone(
         self, store: RecordStore, namespace: str
     ) -> None:
