@@ -12,6 +12,7 @@ from sfm_api import wiring
 from sfm_api.settings import ServiceSettings
 from sfm_core.errors import SfmError
 from sfm_core.runtime.blas import one_thread_each
+from sfm_core.runtime.heap import few_arenas
 from sfm_core.runtime.lifecycle import run_until_stopped
 from sfm_core.runtime.logging import configure
 from sfm_core.runtime.settings import load
@@ -28,6 +29,7 @@ def main() -> int:
     """Run the service; 0 after a clean stop, 1 when it could not serve or drain, 2 when a
     setting is wrong.
     """
+    few_arenas()
     configure()
     try:
         settings = load(ServiceSettings, os.environ, require=["POSTGRES_URL"])

@@ -15,6 +15,7 @@ from sfm_api.server import serve_http
 from sfm_core.errors import SfmError
 from sfm_core.runtime.blas import one_thread_each
 from sfm_core.runtime.garbage import set_aside
+from sfm_core.runtime.heap import few_arenas
 from sfm_core.runtime.lifecycle import DrainTimeout, run_until_stopped
 from sfm_core.runtime.logging import configure
 from sfm_core.runtime.metrics import watch_loop
@@ -42,6 +43,7 @@ async def serve(
     the JSON log lines that also go there. `out` gets the URL, the place of the token and a
     command to try, once requests are answered. A second signal cuts what is still going on.
     """
+    few_arenas()
     try:
         settings = load(StandaloneSettings, env)
         configure(settings.http.log_level, err)
