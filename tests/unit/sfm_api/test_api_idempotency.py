@@ -148,3 +148,29 @@ async def test_a_malformed_precondition_is_not_ignored(headers: dict[str, str]) 
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["path"] in ("/If-Match", "/If-None-Match")
     assert found.status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "content_type", "body"),
+    [
+        ("DELETE", "/v1/acme", "", ""),
+        ("POST", "/v1/acme/decay:run", "application/json", "{}"),
+        ("POST", "/v1/acme/rebuild", "application/json", '{"projection": "slab"}'),
+        ("POST", "/v1/acme/import", "application/x-ndjson", ""),
+    ],
+)
+async def test_a_call_that_heeds_no_key_refuses_one_and_does_nothing(
+    method: str, path: str, content_type: str, body: str
+) -> None:
+    async with running() as client:
+        assert (await client.put("/v1/acme/memories/1", json=TEA)).status_code == 201
+        said = {"Idempotency-Key": "k", "Content-Type": content_type}
+        answer = await client.request(
+            method,
+            path,
+            content=body or None,
+            headers={name: value for name, value in said.items() if value},
+        )
+        assert answer.status_code == 422, answer.text
+        assert answer.json()["errors"][0]["path"] == "/Idempotency-Key"
+        assert (await client.get("/v1/acme/memories/1")).status_code == 200

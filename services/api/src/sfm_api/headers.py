@@ -114,6 +114,16 @@ def last_event(request: Request[Any]) -> str | None:
     return last
 
 
+def keyless(request: Request[Any]) -> None:
+    """For calls whose repeat cannot be told from a new one: a key must not seem to be heeded.
+
+    Raises:
+        InvalidInput: an `Idempotency-Key` is given.
+    """
+    if _one(request, "Idempotency-Key") is not None:
+        raise InvalidInput("this call takes no Idempotency-Key", path="/Idempotency-Key")
+
+
 def receipt(request: Request[Any], digest: bytes = b"") -> Receipt | None:
     """The idempotency key with a fingerprint of method, path and body; None without a key.
 

@@ -16,12 +16,14 @@ REBUILD_S: Final = 30.0
 
 async def erase(request: Request[State]) -> Response:
     headers.query(request)
+    headers.keyless(request)
     done = await request.state["services"].runtime.erase.erase(headers.namespace(request))
     return replies.json(encode.erasure(done))
 
 
 async def rebuild(request: Request[State]) -> Response:
     headers.query(request)
+    headers.keyless(request)
     asked = (await received(request, decode.rebuild)).value
     done = await request.state["services"].runtime.rebuild.rebuild(
         headers.namespace(request), asked.projection, after=asked.after, within_s=REBUILD_S

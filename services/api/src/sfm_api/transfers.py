@@ -28,6 +28,7 @@ async def export(request: Request[State]) -> Response:
 
 
 async def import_(request: Request[State]) -> Response:
+    headers.keyless(request)
     mode = decode.import_mode(headers.query(request, "mode"))
     services = request.state["services"]
     results = services.runtime.imports.results(

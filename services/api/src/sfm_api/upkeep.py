@@ -11,6 +11,7 @@ from sfm_core import decode, encode
 
 async def run(request: Request[State]) -> Response:
     headers.query(request)
+    headers.keyless(request)
     dry_run = (await received(request, decode.upkeep_run)).value
     upkeep = request.state["services"].runtime.upkeep
     done = await upkeep.run(headers.namespace(request), dry_run=dry_run)

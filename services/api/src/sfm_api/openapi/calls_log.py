@@ -12,7 +12,8 @@ CALLS: Final[dict[str, Call]] = {
         summary="Erase a namespace for good",
         description="Memories, vectors, history, links, idempotency keys, counts and views go, and "
         "there is no way back. A write that was under way answers 409; what is stored under the "
-        "name afterwards begins anew. Only for a token with admin access. Again is fine.",
+        "name afterwards begins anew. Only for a token with admin access. An "
+        "`Idempotency-Key` is refused: a repeat would erase what was stored in between.",
         answers={200: answer("What was removed, by store; what a second look found.", "Erasure")},
         errors=(422,),
     ),
@@ -24,7 +25,8 @@ CALLS: Final[dict[str, Call]] = {
         "and what differs is put right, in portions of half a minute: ask again with `next` as "
         "`after` until it is null. `cache`: emptied. Digests before and after, and of the truth. "
         "Of a namespace larger than the memory for views, or in a process that holds none, there "
-        "is no slab and no lexical index (422); `graph` is then the links as paths read them.",
+        "is no slab and no lexical index (422); `graph` is then the links as paths read them. "
+        "Takes no `Idempotency-Key`.",
         body="RebuildIn",
         example={"projection": "slab"},
         answers={200: answer("Digests, and whether they agree.", "Rebuilt")},

@@ -34,7 +34,7 @@ CALLS: Final[dict[str, Call]] = {
         description="Takes the lines of an export, or plain memories with a coordinate, in a body "
         "of any length, and answers with a stream of `ImportResult`: one for each memory or faulty "
         "line, at the end one summary. A bad line does not fail the others; the same file again "
-        "changes nothing. Read while you send, or afterwards.",
+        "changes nothing, so it takes no `Idempotency-Key`. Read while you send, or afterwards.",
         parameters=(
             query(
                 "mode",
