@@ -60,7 +60,10 @@ class World:
     async def ask(self, space: int, request: Request) -> httpx.Response:
         method, path, rest = request
         answer = await self.client.request(method, f"/v1/{name_of(space)}{path}", **rest)
-        assert answer.status_code < 500, answer.text
+        if answer.status_code == 503:  # too many runs of upkeep at once, and said so
+            assert path == "/decay:run", answer.text
+        else:
+            assert answer.status_code < 500, answer.text
         self._inspect(space, answer)
         return answer
 
