@@ -196,7 +196,7 @@ class Histories(RuleBasedStateMachine):
                 "mode": st.sampled_from(["hybrid", "vector", "keyword"]),
                 "filter": FILTERS.filter(bool),
                 "explain": st.booleans(),
-                "include": st.lists(st.sampled_from(["payload", "text"]), max_size=2),
+                "include": st.lists(st.sampled_from(["payload", "text"]), min_size=1, max_size=2),
             },
         )
     )

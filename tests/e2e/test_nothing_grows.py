@@ -15,6 +15,8 @@ pytestmark = pytest.mark.e2e
 NOISE_MB = 24.0
 FILES = 60
 """What a process has open that serves nobody, and then some."""
+CONNECTIONS = 10
+"""To PostgreSQL at most: the pool may have opened some in between."""
 THREADS = 64
 """The workers that the loop gives blocking work to are 40 at most."""
 
@@ -31,7 +33,8 @@ def test_abandoned_connections_leave_no_file_no_thread_and_no_memory(tmp_path: P
         before = anyio.run(settled, pid, FILES)
         anyio.run(abandon, server.url, server.token, 900)
         anyio.run(recall, server.url, server.token, 50)
-        after = anyio.run(settled, pid, before.files)
+        after = anyio.run(settled, pid, before.files + CONNECTIONS)
     assert after.rss_mb - before.rss_mb < NOISE_MB
-    assert after.files <= before.files <= FILES
+    assert after.files <= before.files + CONNECTIONS
+    assert before.files <= FILES
     assert after.threads <= THREADS
