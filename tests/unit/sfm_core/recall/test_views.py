@@ -123,6 +123,19 @@ async def fill(world: World, namespace: str, count: int = 40) -> None:
         await world.put(at, f"tea {at} {'x' * 50}", namespace)
 
 
+async def test_a_view_is_prepared_for_searches_before_it_answers_the_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    prepared: list[int] = []
+    monkeypatch.setattr(View, "prepare", lambda view: prepared.append(view.rows))
+    store = Gated()
+    async with a_world(store) as there, a_world(store) as here:
+        await fill(there, "one")
+        prepared.clear()
+        await here.ask("tea", "one")
+    assert prepared == [40]
+
+
 async def size_of_a_filled_view() -> int:
     async with a_world() as world:
         await fill(world, "one")

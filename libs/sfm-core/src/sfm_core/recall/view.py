@@ -209,6 +209,10 @@ class View:
             )
         return self._snapshot
 
+    def prepare(self) -> None:
+        """Make on this thread what the first search would else make (ADR 041)."""
+        self._slab.snapshot().prepare()
+
     # -- writing ---------------------------------------------------------------------------
 
     def apply(

@@ -10,6 +10,7 @@ from typing import Final, final
 
 import anyio
 import anyio.abc
+import anyio.to_thread
 
 from sfm_core.errors import SfmError, Unavailable
 from sfm_core.importance import RESERVOIR
@@ -293,6 +294,7 @@ class Views:
             await self._apply(namespace, entry, (), (), links)
         samples, position = await self._feed.samples(namespace, limit=RESERVOIR)
         await self._apply(namespace, entry, (), samples)
+        await anyio.to_thread.run_sync(entry.view.prepare)
         changes = await self._feed.changes(token, [namespace], model_revision=revision)
         await self._apply(
             namespace, entry, changes.rows, changes.samples.get(namespace, ()), changes.links
