@@ -192,7 +192,8 @@ async def test_unknown_namespaces_do_not_push_out_a_real_one() -> None:
 
 async def test_an_evicted_view_does_not_answer_for_a_position_it_has_not_seen() -> None:
     store = Gated()
-    async with a_world(store) as here, a_world(store) as there:
+    seldom = replace(POLICY, poll_s=60.0)  # polls in step with the wait below would never end it
+    async with a_world(store) as here, a_world(store, seldom) as there:
         await here.put(1, "tea")
         await here.ask("tea")
         store.poll_of = ("acme",)
