@@ -136,7 +136,7 @@ async def test_a_great_batch_and_a_page_of_it_leave_the_loop_free(fresh_database
             gc.collect()
             async with responsive_loop(within_s=60.0) as heartbeat:
                 page = await runtime.remember.list("great", ListQuery(limit=1000))
-            assert len(page.memories) == 1000
+            assert len(page.memories) > 100  # it ends with the row that passes 4 MiB
             worst["page"].append(heartbeat.worst_s)
     best = {name: min(gaps) for name, gaps in worst.items()}
     assert max(best.values()) <= ALLOWED_S, best
