@@ -12,8 +12,8 @@ def few_arenas() -> bool:
     """Let all threads share two arenas of glibc's malloc; whether there was one to tell.
 
     Call it first in the process. Each thread otherwise gets an arena of its own, which keeps what
-    the largest scan on it needed: with 100 000 memories a load beyond saturation left a server at
-    764 MiB, and at 533 MiB with two arenas (`docs/benchmarks.md`).
+    the largest scan on it needed. With 100 000 memories loads beyond saturation left a server at
+    764 MiB; a shorter one, with `MALLOC_ARENA_MAX=2` in its environment, at 533 MiB.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt
