@@ -72,6 +72,7 @@ from sfm_core.model.upkeep import (
     UpkeepReport,
 )
 from sfm_core.model.values import F32, F64, I32, I64, Json, JsonObject, Mask
+from sfm_core.model.vectors import Owed, VectorHit, VectorPoint, VectorQuery
 from sfm_core.model.views import Changes, LinkRow, Sample, ViewRow
 from sfm_core.model.writes import (
     Applied,
@@ -160,6 +161,7 @@ __all__ = [
     "NeighborPage",
     "NeighborQuery",
     "Occupant",
+    "Owed",
     "Page",
     "Path",
     "PathQuery",
@@ -189,6 +191,9 @@ __all__ = [
     "Unlinked",
     "UpkeepReport",
     "Upsert",
+    "VectorHit",
+    "VectorPoint",
+    "VectorQuery",
     "Verdict",
     "ViewRow",
     "Weights",

@@ -13,6 +13,7 @@ from sfm_core.ports.feed import Applier, ChangeFeed
 from sfm_core.ports.finding import Finder
 from sfm_core.ports.graphs import GraphStore
 from sfm_core.ports.links import LinkStore
+from sfm_core.ports.outbox import Outbox, Unsent
 from sfm_core.ports.process import Clock, Committer, Jobs, NoTelemetry, Shown, Telemetry
 from sfm_core.ports.records import RecordStore
 from sfm_core.ports.shared import Cache, RateLimiter, Rows
@@ -25,6 +26,7 @@ from sfm_core.ports.upkeep import (
     ReceiptStore,
     UpkeepRows,
 )
+from sfm_core.ports.vectors import VectorStore, VectorWal
 from sfm_core.ports.words import WordSearch
 
 __all__ = [
@@ -48,6 +50,7 @@ __all__ = [
     "LogIdentity",
     "NoNotes",
     "NoTelemetry",
+    "Outbox",
     "Projection",
     "RateLimiter",
     "ReceiptStore",
@@ -55,8 +58,11 @@ __all__ = [
     "Rows",
     "Shown",
     "Telemetry",
+    "Unsent",
     "UpkeepRows",
     "VectorMender",
+    "VectorStore",
+    "VectorWal",
     "ViewFiles",
     "WordSearch",
 ]
