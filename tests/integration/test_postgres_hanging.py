@@ -8,6 +8,7 @@ from pathlib import Path
 
 import anyio
 import anyio.to_thread
+import httpx
 import psutil
 import pytest
 
@@ -20,6 +21,8 @@ from sfm_core.model import MemoryDraft, RecallQuery
 from sfm_core.runtime.core_settings import CoreSettings
 from sfm_core.runtime.secret import Secret
 from sfm_standalone.postgres import EmbeddedPostgres
+from tests.integration.test_api_process import environment, started
+from tests.unit.sfm_api.api_client import AUTHORIZED, TEA
 
 pytestmark = pytest.mark.integration
 
@@ -69,3 +72,29 @@ async def test_a_recall_that_finds_nothing_is_unavailable_from_the_first_moment(
                         continue
                     break
             assert found.hits == ()
+
+
+async def test_the_api_that_is_told_to_stop_while_the_store_hangs_ends_with_zero(
+    postgres_server: object, tmp_path: Path
+) -> None:
+    del postgres_server
+    answers: list[int] = []
+    async with EmbeddedPostgres.open(tmp_path, settings={"fsync": "off"}) as server:
+        await migrate(server.dsn)
+        env = environment(POSTGRES_URL=server.dsn, SFM_SHUTDOWN_GRACE_SECONDS="1.5")
+        with started(env) as api:
+            async with httpx.AsyncClient(base_url=api.url, headers=AUTHORIZED) as client:
+
+                async def write() -> None:
+                    answers.append((await client.put("/v1/acme/memories/1", json=TEA)).status_code)
+
+                await write()
+                assert server.pid is not None
+                with stopped(server.pid):
+                    async with anyio.create_task_group() as tasks:
+                        tasks.start_soon(write)
+                        for _ in range(5):  # meanwhile the write has come in
+                            assert (await client.get("/healthz")).status_code == 200
+                        code = await anyio.to_thread.run_sync(api.stop)
+    assert answers == [201, 503]
+    assert code == 0

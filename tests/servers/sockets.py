@@ -7,7 +7,7 @@ import anyio
 from anyio.abc import TaskStatus
 from starlette.types import ASGIApp
 
-from sfm_api.server import serve_http
+from sfm_core.runtime.http_server import serve_http
 
 
 @asynccontextmanager

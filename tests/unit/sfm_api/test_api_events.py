@@ -21,8 +21,8 @@ from sfm_core.coordinates import Coordinate
 from sfm_core.errors import Unavailable
 from sfm_core.model import MemoryDraft
 from tests.unit.sfm_api.api_client import AUTHORIZED, SETTINGS, TEA, running
-from tests.unit.sfm_api.test_api_server import Served, served
 from tests.unit.sfm_api.twin_runtime import twin_runtime
+from tests.unit.sfm_core.test_http_server import Served, served
 
 STREAM = {"Accept": "text/event-stream"}
 

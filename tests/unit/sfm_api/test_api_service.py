@@ -6,12 +6,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-import anyio
 import pytest
 
 from sfm_api.app import create_app
-from sfm_api.readiness import Cached
-from sfm_core.assembled import Dependency, Readiness
 from sfm_core.errors import Corrupt, Unavailable
 from sfm_core.runtime.metrics import open_telemetry
 from tests.unit.sfm_api.api_client import SETTINGS, TEA, TOKEN, client_of, running
@@ -61,44 +58,6 @@ async def test_readiness_names_the_embedder_in_use() -> None:
     assert ready.status_code == 200
     assert ready.json()["ready"] is True
     assert ready.json()["embedder"] == "hash"
-
-
-async def test_many_probes_ask_once() -> None:
-    asked, let = 0, anyio.Event()
-
-    async def ask() -> Readiness:
-        nonlocal asked
-        asked += 1
-        await let.wait()
-        return Readiness(dependencies=[Dependency(name="x", ok=True, required=True)])
-
-    cached = Cached(ask, max_age_s=60)
-    answers: list[Readiness] = []
-
-    async def probe() -> None:
-        answers.append(await cached.get())
-
-    with anyio.fail_after(5):
-        async with anyio.create_task_group() as tasks:
-            for _ in range(5):
-                tasks.start_soon(probe)
-            let.set()
-    assert (asked, len(answers)) == (1, 5)
-
-
-async def test_an_old_answer_is_asked_anew_and_a_failure_is_not_kept() -> None:
-    outcomes: list[object] = [RuntimeError("no"), 1, 2]
-
-    async def ask() -> object:
-        outcome = outcomes.pop(0)
-        if isinstance(outcome, Exception):
-            raise outcome
-        return outcome
-
-    cached = Cached(ask, max_age_s=-1)
-    with pytest.raises(RuntimeError):
-        await cached.get()
-    assert [await cached.get(), await cached.get()] == [1, 2]
 
 
 async def test_metrics_count_requests_by_template_and_outcome() -> None:

@@ -18,28 +18,10 @@ from sfm_core.recall.engine import RecallEngine
 from sfm_core.recall.rebuild import Rebuild
 from sfm_core.remember import Lifecycle, Remember
 from sfm_core.runtime.metrics import PrometheusTelemetry
+from sfm_core.runtime.readiness import Dependency, Readiness
 from sfm_core.transfer import Exports, Imports
 from sfm_core.upkeep.accesses import Accesses
 from sfm_core.upkeep.use_case import Upkeep
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dependency:
-    """One thing the process rests on, as `/readyz` reports it."""
-
-    name: str
-    ok: bool
-    required: bool
-    detail: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Readiness:
-    dependencies: Sequence[Dependency]
-
-    @property
-    def ready(self) -> bool:
-        return all(one.ok for one in self.dependencies if one.required)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

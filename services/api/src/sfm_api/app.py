@@ -16,13 +16,13 @@ from sfm_api.guards import Gate
 from sfm_api.limits import Limits
 from sfm_api.openapi import document, older
 from sfm_api.operations import routes
-from sfm_api.readiness import Cached
 from sfm_api.services import Services
 from sfm_core import jsontext
 from sfm_core.assembled import Runtime, show
 from sfm_core.errors import SfmError
 from sfm_core.runtime.api_settings import ApiSettings
 from sfm_core.runtime.metrics import PrometheusTelemetry, open_telemetry
+from sfm_core.runtime.readiness import Cached
 from sfm_core.runtime.tracing import NoTracing, Tracing
 
 

@@ -10,10 +10,10 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from sfm_api.guards import Gate
-from sfm_api.state import STOPPING
 from sfm_core import encode, jsontext
 from sfm_core.errors import Unavailable
 from sfm_core.model import Event, EventPage
+from sfm_core.runtime.lifecycle import STOPPING
 
 MEDIA: Final = "text/event-stream"
 LIFE_S: Final = 3600.0

@@ -1,5 +1,7 @@
 """Handlers that say how things stand: counts, namespaces, health, readiness, metrics."""
 
+from dataclasses import asdict
+
 import anyio.to_thread
 from starlette.requests import Request
 from starlette.responses import Response
@@ -34,10 +36,7 @@ async def readyz(request: Request[State]) -> Response:
     body = {
         "ready": readiness.ready,
         "embedder": embedder,
-        "dependencies": [
-            {"name": d.name, "ok": d.ok, "required": d.required, "detail": d.detail}
-            for d in readiness.dependencies
-        ],
+        "dependencies": [asdict(one) for one in readiness.dependencies],
     }
     if not readiness.ready:
         request.scope["state"]["outcome"] = ErrorKind.UNAVAILABLE.value

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 from sfm_api.guards import Gate
-from sfm_api.readiness import Cached
-from sfm_core.assembled import Readiness, Runtime
+from sfm_core.assembled import Runtime
 from sfm_core.jsontext import Limits
 from sfm_core.runtime.metrics import PrometheusTelemetry
+from sfm_core.runtime.readiness import Cached, Readiness
 from sfm_core.runtime.tracing import Tracing
 
 

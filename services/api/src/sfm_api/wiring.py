@@ -6,11 +6,11 @@ from typing import Final
 import anyio
 
 from sfm_api.app import create_app
-from sfm_api.server import serve_http
 from sfm_api.settings import ServiceSettings
 from sfm_core.factory import open_runtime
 from sfm_core.model import Quota
 from sfm_core.runtime.garbage import set_aside
+from sfm_core.runtime.http_server import serve_http
 from sfm_core.runtime.metrics import open_telemetry, watch_loop
 from sfm_core.runtime.tracing import Tracing
 

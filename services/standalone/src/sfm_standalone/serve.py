@@ -11,11 +11,11 @@ from typing import Final, TextIO
 
 import anyio
 
-from sfm_api.server import serve_http
 from sfm_core.errors import SfmError
 from sfm_core.runtime.blas import one_thread_each
 from sfm_core.runtime.garbage import set_aside
 from sfm_core.runtime.heap import few_arenas
+from sfm_core.runtime.http_server import serve_http
 from sfm_core.runtime.lifecycle import DrainTimeout, run_until_stopped
 from sfm_core.runtime.logging import configure
 from sfm_core.runtime.metrics import watch_loop

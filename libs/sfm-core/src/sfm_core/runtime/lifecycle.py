@@ -10,6 +10,9 @@ from anyio.abc import TaskStatus
 from sfm_core.errors import SfmError
 
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+STOPPING: Final = "sfm.stopping"
+"""Under this name a request's ASGI extensions may hold the event that the server stops by: an
+answer without an end of its own ends by it."""
 
 
 class DrainTimeout(SfmError):

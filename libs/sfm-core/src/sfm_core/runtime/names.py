@@ -21,6 +21,8 @@ SFM_NAMES: Final = frozenset(
         "SFM_LANGUAGE",
         "SFM_LOG_LEVEL",
         "SFM_MAX_MEMORY_SIZE",
+        "SFM_METRICS_HOST",
+        "SFM_METRICS_PORT",
         "SFM_MODEL_DIR",
         "SFM_PRUNING_INTERVAL_SECONDS",
         "SFM_READ_CACHE",

@@ -21,10 +21,10 @@ from hypercorn.events import Event, Updated
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from sfm_api.state import STOPPING
 from sfm_core.errors import Misconfigured
+from sfm_core.runtime.lifecycle import STOPPING
 
-log = logging.getLogger("sfm.api")
+log = logging.getLogger(__name__)
 
 _BACKLOG: Final = 512
 _CUT_S: Final = 1.0

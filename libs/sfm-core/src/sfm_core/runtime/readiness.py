@@ -1,11 +1,31 @@
-"""Readiness that is asked once for many probes."""
+"""What a process rests on, and readiness that is asked once for many probes."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Final, final
 
 import anyio
 
 MAX_AGE_S: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dependency:
+    """One thing the process rests on, as `/readyz` reports it."""
+
+    name: str
+    ok: bool
+    required: bool
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Readiness:
+    dependencies: Sequence[Dependency]
+
+    @property
+    def ready(self) -> bool:
+        return all(one.ok for one in self.dependencies if one.required)
 
 
 @final

@@ -16,8 +16,8 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from sfm_api.server import serve_http
 from sfm_core.errors import Misconfigured
+from sfm_core.runtime.http_server import serve_http
 
 
 @dataclass
