@@ -162,6 +162,10 @@ def test_no_module_of_the_adapter_holds_sql() -> None:
         ("archive", "standing", ("a", ["1"]), "memories_pkey"),
         ("events", "history", ("a", UUID(int=1), 9, 9, 9), "memory_events_of_memory"),
         ("upkeep", "sweep_receipts", (YEAR_3000, 9), "idempotency_keys_aging"),
+        ("ledger", "ledger_rows", ("a", "r", UUID(int=1), 9), "memories_namespace_id_key"),
+        ("ledger", "ledger_changed", (10**12,), "memories_changed"),
+        ("ledger", "ledger_changed", (10**12,), "memory_vectors_changed"),
+        ("ledger", "ledger_changed", (10**12,), "memory_events_changed"),
         ("events", "at_version", ("a", UUID(int=1), 9), "memory_events_of_memory"),
     ],
 )

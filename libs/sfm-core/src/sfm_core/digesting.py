@@ -66,6 +66,16 @@ def stored_vector_share(memory: bytes, version: int, vector: bytes) -> int:
     return share(memory + struct.pack(">q", version) + vector)
 
 
+def point_share(memory: bytes, position: int) -> int:
+    """A live memory (its id as 16 bytes) and the position of the log it is as of."""
+    return share(memory + struct.pack(">q", position))
+
+
+def version_share(memory: bytes, version: int) -> int:
+    """A live memory that has a vector (its id as 16 bytes), and its version."""
+    return share(memory + struct.pack(">q", version))
+
+
 def edge_share(origin: bytes, target: bytes, kind: str, weight: float) -> int:
     """A link as a graph knows it."""
     return share(origin + target + struct.pack(">d", weight) + kind.encode())

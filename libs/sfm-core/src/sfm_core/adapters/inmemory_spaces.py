@@ -44,6 +44,8 @@ class Space:
     brought: list[tuple[int, CarriedSample]] = field(default_factory=list)
     """Importances without events, with their positions."""
     generation: int = FIRST
+    erased_xid: int = 0
+    """Of the erasure it began with; 0: it was never erased."""
 
     def copied(self) -> "Space":
         return Space(
@@ -55,6 +57,7 @@ class Space:
             self.position,
             list(self.brought),
             self.generation,
+            self.erased_xid,
         )
 
     def outcomes_of(self, receipt: Receipt | None) -> tuple[WriteOutcome, ...] | None:
@@ -111,6 +114,10 @@ class Spaces:
     def peek(self, namespace: str) -> Space:
         """A namespace as it is, not to be written to."""
         return self._space(namespace)
+
+    def spaces(self) -> Sequence[str]:
+        """The namespaces that were ever written to, sorted."""
+        return sorted(self._spaces)
 
     def rows(self, namespace: str) -> Sequence[Row]:
         """Memories and tombstones; for the twins of other ports over this store."""
@@ -169,7 +176,10 @@ class Spaces:
         event = erasure_of(namespace, generation, self._log, self._now(), removed)
         told = [one for one in before.events if one.type is EventType.ERASED]
         self._spaces[namespace] = Space(
-            events=[*told, event], position=self._log, generation=generation
+            events=[*told, event],
+            position=self._log,
+            generation=generation,
+            erased_xid=self._xid - 1,
         )
         return event
 

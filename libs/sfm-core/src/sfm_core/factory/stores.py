@@ -11,6 +11,7 @@ from sfm_core.adapters.inmemory_digests import InMemoryDigests
 from sfm_core.adapters.inmemory_erase import InMemoryEraser
 from sfm_core.adapters.inmemory_events import InMemoryEvents
 from sfm_core.adapters.inmemory_finder import InMemoryFinder
+from sfm_core.adapters.inmemory_ledger import InMemoryLedger
 from sfm_core.adapters.inmemory_links import InMemoryLinks
 from sfm_core.adapters.inmemory_upkeep import InMemoryUpkeep
 from sfm_core.adapters.postgres.archive import PostgresArchive
@@ -18,12 +19,13 @@ from sfm_core.adapters.postgres.digests import PostgresDigests
 from sfm_core.adapters.postgres.erase import PostgresEraser
 from sfm_core.adapters.postgres.events import PostgresEvents
 from sfm_core.adapters.postgres.finder import PostgresFinder
+from sfm_core.adapters.postgres.ledger import PostgresLedger
 from sfm_core.adapters.postgres.links import PostgresLinks
 from sfm_core.adapters.postgres.pool import Pool, open_pool
 from sfm_core.adapters.postgres.store import PostgresStore
 from sfm_core.adapters.postgres.upkeep import PostgresUpkeep
 from sfm_core.errors import Misconfigured
-from sfm_core.ports import Archive, Eraser, EventLog, Finder, LinkStore
+from sfm_core.ports import Archive, Eraser, EventLog, Finder, Ledger, LinkStore
 from sfm_core.runtime.core_settings import CoreSettings
 
 IN_MEMORY: Final = "memory://"
@@ -38,6 +40,7 @@ class Stores:
     events: EventLog
     eraser: Eraser
     digests: PostgresDigests | InMemoryDigests
+    ledger: Ledger
     upkeep: PostgresUpkeep | InMemoryUpkeep
     links: LinkStore
     archive: Archive
@@ -78,6 +81,7 @@ async def stores_over(pool: Pool | None, dim: int) -> Stores:
         events=PostgresEvents(pool),
         eraser=PostgresEraser(pool),
         digests=PostgresDigests(pool),
+        ledger=PostgresLedger(pool),
         upkeep=PostgresUpkeep(pool),
         links=PostgresLinks(pool),
         archive=PostgresArchive(pool, dim=dim),
@@ -94,6 +98,7 @@ def _twins() -> Stores:
         events=InMemoryEvents(twin),
         eraser=InMemoryEraser(twin, upkeep.forget),
         digests=InMemoryDigests(twin),
+        ledger=InMemoryLedger(twin),
         upkeep=upkeep,
         links=InMemoryLinks(twin),
         archive=InMemoryArchive(twin),

@@ -5,6 +5,7 @@ from sfm_core.model.embedders import EmbedderInfo
 from sfm_core.model.erasures import Erased, ErasureReceipt, StoreErased
 from sfm_core.model.events import Event, EventPage
 from sfm_core.model.finds import KeywordHit, KeywordQuery, Match, Matched, RangeQuery, Span
+from sfm_core.model.ledger import LedgerRow, LedgerSum
 from sfm_core.model.lifecycle import (
     DeletedMany,
     History,
@@ -139,6 +140,8 @@ __all__ = [
     "KeywordHit",
     "KeywordQuery",
     "Kind",
+    "LedgerRow",
+    "LedgerSum",
     "Leg",
     "Link",
     "LinkChange",

@@ -12,6 +12,7 @@ from sfm_core.ports.events import EventLog
 from sfm_core.ports.feed import Applier, ChangeFeed
 from sfm_core.ports.finding import Finder
 from sfm_core.ports.graphs import GraphStore
+from sfm_core.ports.ledger import Ledger
 from sfm_core.ports.links import LinkStore
 from sfm_core.ports.outbox import Outbox, Unsent
 from sfm_core.ports.process import Clock, Committer, Jobs, NoTelemetry, Shown, Telemetry
@@ -46,6 +47,7 @@ __all__ = [
     "GraphStore",
     "JobLocks",
     "Jobs",
+    "Ledger",
     "LinkStore",
     "LogIdentity",
     "NoNotes",

@@ -45,6 +45,13 @@ class VectorStore(Protocol):
         """(id, position, deleted) of the points behind an id, in the order of ids."""
         ...
 
+    async def remove(self, namespace: str, ids: Collection[UUID]) -> None:
+        """Remove these points, tombstones too, whatever their positions: their fences are gone.
+
+        For points of which the record store knows nothing, or less.
+        """
+        ...
+
     async def forget(self, namespace: str, *, position: int) -> int:
         """Remove every trace of a namespace up to a position, tombstones too; how many points."""
         ...
@@ -74,8 +81,10 @@ class VectorWal(Protocol):
         """
         ...
 
-    async def due(self, *, now: datetime, limit: int) -> Sequence[Owed]:
-        """Of every namespace, those whose next attempt is due, the oldest first."""
+    async def due(
+        self, *, now: datetime, limit: int, namespace: str | None = None
+    ) -> Sequence[Owed]:
+        """Those whose next attempt is due, the oldest first; None: of every namespace."""
         ...
 
     async def paid(self, namespace: str, ids: Collection[tuple[UUID, int]]) -> int:
