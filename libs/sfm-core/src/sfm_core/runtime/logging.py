@@ -53,6 +53,7 @@ _MAX_CHARS: Final = 2000
 _MAX_FRAMES: Final = 20
 _TAMED: Final[Mapping[str, int]] = MappingProxyType(
     {
+        "aiokafka": logging.CRITICAL,  # each of its many tries would be a line; ours are `kafka.*`
         "asyncio": logging.WARNING,
         "asyncpg": logging.WARNING,
         "httpx": logging.WARNING,

@@ -1,0 +1,91 @@
+"""The end of aiokafka's clients in bounded time, and whether a member is in touch with its group.
+
+Their own `stop()` waits for the brokers: to take what a producer still holds, to be told that a
+member leaves. While no broker answers it does not return. What this project knows of aiokafka's
+inside (0.14) is known here and nowhere else.
+"""
+
+# ruff: noqa: SLF001
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, Final
+
+import anyio
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.client import AIOKafkaClient
+from aiokafka.errors import KafkaError, ProducerClosed
+
+_LOG: Final = logging.getLogger(__name__)
+
+type _Tasks = Iterable["asyncio.Task[Any] | None"]
+
+
+async def end_producer(client: AIOKafkaProducer, *, within_s: float) -> None:
+    """Send what it still holds, for so long at most; then as `drop_producer`."""
+    if not await _stopped(client.stop, within_s):
+        _forget(client)
+        _cut(client.client, [client._sender.sender_task])
+
+
+async def drop_producer(client: AIOKafkaProducer, *, within_s: float) -> None:
+    """Forget what it holds: nothing of it is sent from now on but what is on its way."""
+    _forget(client)
+    _hang_up(client.client)
+    await end_producer(client, within_s=within_s)
+
+
+async def end_consumer(client: AIOKafkaConsumer, *, within_s: float) -> None:
+    """Leave the group, if that can be done in so long."""
+    if not await _stopped(client.stop, within_s):
+        _cut(client._client, _tasks_of(client))
+
+
+async def drop_consumer(client: AIOKafkaConsumer, *, within_s: float) -> None:
+    """End it as one that gets no answers any more."""
+    _hang_up(client._client)
+    await end_consumer(client, within_s=within_s)
+
+
+def is_in_touch(client: AIOKafkaConsumer) -> bool:
+    """Whether the group's coordinator is known: it is forgotten when a heartbeat fails."""
+    return client._coordinator is None or client._coordinator.coordinator_id is not None
+
+
+async def _stopped(stop: Callable[[], Awaitable[None]], within_s: float) -> bool:
+    with anyio.move_on_after(within_s, shield=True):
+        try:
+            await stop()
+        except (KafkaError, OSError) as error:  # whoever used it was told already
+            _LOG.debug("kafka.stopped_badly", extra={"why": type(error).__name__})
+        else:
+            return True
+    return False
+
+
+def _forget(client: AIOKafkaProducer) -> None:
+    client._message_accumulator.fail_all(ProducerClosed())
+
+
+def _hang_up(client: AIOKafkaClient) -> None:
+    """Close its connections at once; whoever waits for a reply gets an error."""
+    for connection in list(client._conns.values()):
+        connection.close()
+
+
+def _cut(client: AIOKafkaClient, tasks: _Tasks) -> None:
+    """End what `stop` would have ended; nobody waits for it."""
+    for task in [*tasks, client._sync_task]:
+        if task is not None and not task.done():
+            task.cancel()
+    _hang_up(client)
+
+
+def _tasks_of(client: AIOKafkaConsumer) -> _Tasks:
+    if client._coordinator is not None:
+        yield getattr(client._coordinator, "_coordination_task", None)
+        yield getattr(client._coordinator, "_heartbeat_task", None)
+        yield getattr(client._coordinator, "_commit_refresh_task", None)
+    if client._fetcher is not None:
+        yield client._fetcher._fetch_task

@@ -1,0 +1,231 @@
+"""One member of a consumer group on Kafka."""
+
+import logging
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Final, final
+
+import anyio
+import anyio.abc
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.abc import ConsumerRebalanceListener
+from aiokafka.errors import CommitFailedError, IllegalStateError
+
+from sfm_core.errors import Unavailable
+from sfm_core.owned import owned_tasks
+from sfm_events.ports import Partition, Record
+from sfm_events.transports.kafka_connection import KafkaConnection
+from sfm_events.transports.kafka_faults import translated
+from sfm_events.transports.kafka_holdings import Holdings
+from sfm_events.transports.kafka_inside import drop_consumer, end_consumer, is_in_touch
+from sfm_events.transports.kafka_membership import Membership, make_consumer
+from sfm_events.transports.kafka_topics import Topic, ensure_topics
+
+SETTLE_S: Final = 10.0
+"""How long a partition is kept back from the group until what was fetched of it is committed."""
+COMMIT_S: Final = 10.0
+START_S: Final = 10.0
+STOP_S: Final = 3.0
+TOUCH_S: Final = 3.0
+"""How long a member may be without its group before it says so."""
+MISSING_S: Final = 2.0
+"""How often topics that are gone are made."""
+
+_LOG: Final = logging.getLogger(__name__)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@final
+class KafkaSource(ConsumerRebalanceListener):
+    """Implements `ports.Source`.
+
+    Offsets are committed by name, only for what is still owned; a client that came to an end
+    by itself is replaced with the next `fetch`, which reads on from what was committed.
+    """
+
+    def __init__(
+        self,
+        connection: KafkaConnection,
+        membership: Membership,
+        topics: Sequence[Topic],
+        tasks: anyio.abc.TaskGroup,
+    ) -> None:
+        self._connection = connection
+        self._membership = membership
+        self._topics = topics
+        self._tasks = tasks
+        self._client: AIOKafkaConsumer | None = None
+        self._holdings = Holdings()
+        self._settled = anyio.Event()
+        self._settled.set()
+        self._paused: set[Partition] = set()
+        self._last_touch = anyio.current_time()
+        self._last_made = -MISSING_S
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls,
+        connection: KafkaConnection,
+        membership: Membership,
+        topics: Sequence[Topic] = (),
+        *,
+        stop_s: float = STOP_S,
+    ) -> AsyncGenerator["KafkaSource"]:
+        """A source that joins its group with the first fetch, and makes `topics` if they are
+        not there. The end of the block leaves the group, and waits at most `stop_s` for that.
+        """
+        async with owned_tasks() as tasks:
+            source = cls(connection, membership, topics, tasks)
+            try:
+                yield source
+            finally:
+                source._settled.set()
+                client, source._client = source._client, None
+                if client is not None:
+                    await end_consumer(client, within_s=stop_s)
+
+    async def fetch(self, *, limit: int, wait_s: float) -> Mapping[Partition, Sequence[Record]]:
+        client = await self._started()
+        self._settled.set()
+        polled: dict[TopicPartition, list[ConsumerRecord]] = {}
+        try:
+            with translated("give records"), anyio.move_on_after(wait_s):
+                polled = await client.getmany(timeout_ms=int(wait_s * 1000), max_records=limit)
+        except Unavailable:
+            self._drop(client)
+            raise
+        given = {_named(tp): [_record(one) for one in some] for tp, some in polled.items() if some}
+        for partition, records in given.items():
+            self._holdings.give(partition, records[0].offset, records[-1].offset + 1)
+        if given:
+            self._settled = anyio.Event()
+        else:
+            await self._look_after(client)
+        return given
+
+    async def commit(self, nexts: Mapping[Partition, int]) -> Collection[Partition]:
+        good = {p: o for p, o in nexts.items() if self._holdings.may_commit(p, o)}
+        lost = set(nexts) - set(good)
+        client = self._client
+        if client is None:
+            return set(nexts)
+        if good:
+            try:
+                with translated("commit"), anyio.fail_after(COMMIT_S):
+                    await client.commit({_raw(p): offset for p, offset in good.items()})
+            except Unavailable as error:
+                if not isinstance(error.__cause__, CommitFailedError | IllegalStateError):
+                    raise
+                return set(nexts)
+            self._holdings.settle(good)
+            if self._holdings.are_settled():
+                self._settled.set()
+        return lost
+
+    def owned(self) -> Collection[Partition]:
+        return self._holdings.owned
+
+    def pause(self, partitions: Collection[Partition]) -> None:
+        mine = self._holdings.owned.intersection(partitions)
+        self._paused |= mine
+        if self._client is not None:
+            self._client.pause(*map(_raw, mine))
+
+    def resume(self, partitions: Collection[Partition]) -> None:
+        self._paused -= set(partitions)
+        if self._client is not None:
+            self._client.resume(*map(_raw, self._holdings.owned.intersection(partitions)))
+
+    def rewind(self, partition: Partition, offset: int) -> None:
+        if self._client is not None and partition in self._holdings.owned:
+            self._client.seek(_raw(partition), offset)
+            self._holdings.rewind(partition, offset)
+
+    async def lags(self) -> Mapping[Partition, int]:
+        client, owned = self._client, self._holdings.owned
+        if client is None or not owned:
+            return {}
+        with translated("say how far it is"), anyio.fail_after(COMMIT_S):
+            ends = await client.end_offsets([_raw(partition) for partition in owned])
+            found: dict[Partition, int] = {}
+            for tp, end in ends.items():
+                at = self._holdings.next_of(_named(tp))
+                reached = at if at is not None else await client.position(tp)
+                found[_named(tp)] = max(0, end - reached)
+            return found
+
+    async def on_partitions_revoked(self, _revoked: Collection[TopicPartition]) -> None:
+        """Called by aiokafka before the group is joined anew; the member lives on meanwhile."""
+        with anyio.move_on_after(SETTLE_S):
+            await self._settled.wait()
+        self._holdings.assign(())
+
+    async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
+        owned = {_named(tp) for tp in assigned}
+        self._holdings.assign(owned)
+        self._paused &= owned
+        if self._client is not None:
+            self._client.pause(*map(_raw, self._paused))
+        _LOG.info("kafka.assigned", extra={"partitions": len(owned)})
+
+    async def _started(self) -> AIOKafkaConsumer:
+        if self._client is None:
+            await ensure_topics(self._connection, self._topics)
+            client = make_consumer(self._connection, self._membership)
+            try:
+                with translated("let in a consumer"), anyio.fail_after(START_S):
+                    await client.start()
+            except BaseException:
+                self._tasks.start_soon(_dropped, client)
+                raise
+            client.subscribe(list(self._membership.topics), listener=self)
+            self._client = client
+            self._last_touch = anyio.current_time()
+        return self._client
+
+    def _drop(self, client: AIOKafkaConsumer) -> None:
+        if self._client is client:
+            self._client = None
+            self._holdings.assign(())
+            _LOG.warning("kafka.consumer_dropped")
+            self._tasks.start_soon(_dropped, client)
+
+    async def _look_after(self, client: AIOKafkaConsumer) -> None:
+        """When nothing came: a broker that came back empty has no topics; one that is down has
+        no group. aiokafka is silent about both.
+        """
+        now = anyio.current_time()
+        if is_in_touch(client):
+            self._last_touch = now
+        elif now - self._last_touch > TOUCH_S:
+            raise Unavailable("Kafka does not answer this consumer")
+        wanted = [topic.name for topic in self._topics]
+        is_missing = any(client.partitions_for_topic(name) is None for name in wanted)
+        if is_missing and now - self._last_made >= MISSING_S:
+            self._last_made = now
+            await ensure_topics(self._connection, self._topics)
+
+
+async def _dropped(client: AIOKafkaConsumer) -> None:
+    await drop_consumer(client, within_s=STOP_S)
+
+
+def _raw(partition: Partition) -> TopicPartition:
+    return TopicPartition(partition.topic, partition.number)
+
+
+def _named(raw: TopicPartition) -> Partition:
+    return Partition(raw.topic, raw.partition)
+
+
+def _record(raw: ConsumerRecord) -> Record:
+    return Record(
+        partition=Partition(raw.topic, raw.partition),
+        offset=raw.offset,
+        key=raw.key,
+        value=raw.value,
+        headers=tuple((name, value if value is not None else b"") for name, value in raw.headers),
+        at=_EPOCH + timedelta(milliseconds=max(0, raw.timestamp or 0)),
+    )
