@@ -1,15 +1,25 @@
 """Writes the generated files anew; with `--check`, says which are not up to date (exit code 1).
 
 docs/settings.md    every setting of the one-process server, from its settings class
+docs/events.md      the members of an event, from schemas/memory.event.json
+libs/sfm-events/src/sfm_events/generated/memory_event.py
+                    the same schema as code that checks a document
 """
 
+import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+
+import fastjsonschema
 
 from sfm_core.runtime.settings import describe, load
 from sfm_standalone.settings import StandaloneSettings
 
 ROOT = Path(__file__).resolve().parent.parent
+SCHEMA = ROOT / "schemas" / "memory.event.json"
+VALIDATOR = ROOT / "libs/sfm-events/src/sfm_events/generated/memory_event.py"
 
 
 def settings_table() -> str:
@@ -30,9 +40,73 @@ def settings_table() -> str:
     return "\n".join(lines) + "\n"
 
 
+def event_table() -> str:
+    """The page docs/events.md."""
+    schema = json.loads(SCHEMA.read_text("utf-8"))
+    required = set(schema["required"])
+    lines = [
+        "# Events",
+        "",
+        schema["description"],
+        "",
+        "The contract is [`schemas/memory.event.json`](../schemas/memory.event.json).",
+        "This page is written by `make gen`.",
+        "",
+        *_members(schema, required),
+        "",
+        "## `link`",
+        "",
+        *_members(schema["properties"]["link"], set(schema["properties"]["link"]["required"])),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _members(schema: Mapping[str, Any], required: set[str]) -> list[str]:
+    return [
+        "| member | type | required | meaning |",
+        "|---|---|---|---|",
+        *(
+            f"| `{name}` | {_type(member)} | {'yes' if name in required else ''} |"
+            f" {member['description']} |"
+            for name, member in schema["properties"].items()
+        ),
+    ]
+
+
+def _type(member: Mapping[str, Any]) -> str:
+    if "enum" in member:
+        return ", ".join(f"`{value}`" for value in member["enum"])
+    if "$ref" in member:
+        return {"uuid": "UUID", "instant": "RFC 3339 time", "coordinate": "numbers"}[
+            str(member["$ref"]).rpartition("/")[2]
+        ]
+    return {"array": "array of " + str(member.get("items", {}).get("type")) + "s"}.get(
+        member["type"], str(member["type"])
+    )
+
+
+def event_validator() -> str:
+    """The module that `fastjsonschema` makes of the schema.
+
+    Formats are left to `sfm_core.decode`, which knows more of them than a pattern can say.
+    """
+    schema = json.loads(SCHEMA.read_text("utf-8"))
+    code = fastjsonschema.compile_to_code(
+        schema, use_formats=False, use_default=False, detailed_exceptions=False
+    )
+    doc = '"""Made by `make gen` from schemas/memory.event.json."""'
+    text: str = f"{doc}\n\n{code.split(chr(10), 1)[1].strip()}\n"
+    return text
+
+
 def main(arguments: list[str]) -> int:
     stale = 0
-    for path, text in {ROOT / "docs" / "settings.md": settings_table()}.items():
+    made = {
+        ROOT / "docs" / "settings.md": settings_table(),
+        ROOT / "docs" / "events.md": event_table(),
+        VALIDATOR: event_validator(),
+    }
+    for path, text in made.items():
         if path.exists() and path.read_text("utf-8") == text:
             continue
         if arguments == ["--check"]:

@@ -46,6 +46,8 @@ SECONDS: Final = (
     0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0,
     2.5, 5.0, 10.0,
 )  # fmt: skip
+LONG_SECONDS: Final = (*SECONDS, 30.0, 60.0, 300.0, 1800.0)
+"""For what an outage may hold up."""
 COUNTS: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0)
 
 LABEL_VALUES: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
@@ -57,6 +59,7 @@ LABEL_VALUES: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "normaliser": frozenset(METHODS),
         "event": frozenset({"restored", "refused", "saved", "not_saved"}),
         "result": frozenset({"hit", "miss", "stale"}),
+        "reason": frozenset({"outage", "poison"}),
         "stage": frozenset({"embed", "wait", "scan", "hydrate"}),
     }
 )
@@ -65,6 +68,10 @@ LABEL_VALUES: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
 
 def _seconds(name: str, doc: str, *labels: str) -> Metric:
     return Metric(name, MetricKind.HISTOGRAM, doc, labels, SECONDS)
+
+
+def _long(name: str, doc: str, *labels: str) -> Metric:
+    return Metric(name, MetricKind.HISTOGRAM, doc, labels, LONG_SECONDS)
 
 
 def _counts(name: str, doc: str, *labels: str) -> Metric:
@@ -123,6 +130,31 @@ METRICS: Final[Mapping[str, Metric]] = MappingProxyType(
             _counter("cache_rows_total", "Rows of hits asked of the read cache.", "result"),
             _gauge("limiter_shared", "1: requests are counted in Redis; 0: by this process."),
             _counter("rate_limited_total", "Requests refused by the rate limit."),
+            _counter("consumer_handled_total", "Events that a consumer handled.", "consumer"),
+            _counter(
+                "consumer_failed_total",
+                "Tries that came to nothing (outage: waited out; poison: halved).",
+                "consumer",
+                "reason",
+            ),
+            _counter(
+                "consumer_dead_lettered_total",
+                "Records that can never be handled, put aside with a reason.",
+                "consumer",
+            ),
+            _counts("consumer_batch_records", "Records handled in one go.", "consumer"),
+            _seconds("consumer_handle_seconds", "Time of one go.", "consumer", "outcome"),
+            _long(
+                "consumer_lag_seconds", "From the write of an event to its handling.", "consumer"
+            ),
+            _gauge("consumer_lag_records", "Records that a consumer has not fetched.", "consumer"),
+            _gauge(
+                "consumer_ready", "1 while a consumer goes on; 0: it waits or halted.", "consumer"
+            ),
+            _counter("outbox_relayed_total", "Events that the relay published."),
+            _counter("outbox_refused_total", "Events that no transport takes; see the log."),
+            _gauge("outbox_unsent_rows", "Events that are not published yet."),
+            _gauge("outbox_oldest_age_seconds", "Since the oldest unpublished event was written."),
             _seconds("event_loop_lag_seconds", "How late the event loop came round."),
             _info("build_info", "What runs.", "version", "python"),
         )
