@@ -12,7 +12,7 @@ T ?=
 A ?=
 
 .PHONY: help setup-dev run test differential canaries check fmt lint types layers lock-check gen-check bench bench-quality bench-slab \
-	bench-service soak fuzz example gen settings clean
+	bench-service soak fuzz example gen settings clean stack stack-down stack-status
 
 help: ## Print this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' Makefile
@@ -31,6 +31,15 @@ setup-dev: .venv/.ready-dev ## Install everything for work on the code
 
 run: .venv/.ready-run ## Start SFM here, in the foreground: REST on 9595, data in ./data
 	@exec $(BIN)/soma serve
+
+stack: .venv/.ready-dev ## Start the whole system here, each part a process of its own, and wait until it is ready
+	@$(PY) -m scripts.stack up
+
+stack-down: .venv/.ready-dev ## Stop it; its data in ./data/stack stays
+	@$(PY) -m scripts.stack down
+
+stack-status: .venv/.ready-dev ## What runs, and where: one JSON object (make -s stack-status)
+	@$(PY) -m scripts.stack status
 
 settings: .venv/.ready-run ## Print the effective settings and where each comes from
 	@exec $(BIN)/soma settings

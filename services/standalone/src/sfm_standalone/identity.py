@@ -37,18 +37,21 @@ class Identity:
     uid: int
     gid: int
 
-    def command(self, program: Sequence[str], *, on_parent_death: int) -> list[str]:
+    def command(
+        self, program: Sequence[str], *, on_parent_death: int, parent: int | None = None
+    ) -> list[str]:
         """A command line that runs `program` as this user, for a direct child of this process.
 
         On Linux the program gets the signal `on_parent_death` when the thread that started it
-        ends, however that comes about.
+        ends, however that comes about. To become the program instead of starting it, give the
+        pid of this process's own `parent`.
         """
         return [
             sys.executable,
             "-I",
             "-S",
             str(Path(__file__).with_name("launch.py")),
-            str(os.getpid()),
+            str(os.getpid() if parent is None else parent),
             str(on_parent_death),
             str(self.plan),
             str(self.uid),

@@ -59,7 +59,8 @@ def _drop_to(libc: ctypes.CDLL, uid: int, gid: int) -> None:
 def main(arguments: Sequence[str]) -> None:
     """Never returns: becomes the program, or raises what stood in the way."""
     parent, signal_number, plan, uid, gid, _, *command = arguments
-    os.setsid()  # a Ctrl-C in the terminal is for the parent, which stops us in its own time
+    if os.getpgrp() != os.getpid():  # else we lead a group of our own, and may not make another
+        os.setsid()  # a Ctrl-C in the terminal is for the parent, which stops us in its own time
     if sys.platform == "linux":
         libc = ctypes.CDLL(None, use_errno=True)
         if plan == "namespace":
