@@ -2,6 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -77,7 +78,7 @@ class InMemoryStore(Feed):
         for wave in in_waves(writes):
             # As in the real store: within a wave the upserts come before the deletes.
             for index, write in sorted(wave, key=lambda item: isinstance(item[1], Delete)):
-                found[index] = self._write(
+                found[index] = self.write(
                     namespace, space, write, payloads.get(index, "{}"), terms, unlinked
                 )
         self._xid += 1
@@ -90,7 +91,7 @@ class InMemoryStore(Feed):
             space.keep(receipt, outcomes)
         return Applied(outcomes=outcomes, unlinked=tuple(unlinked), generation=space.generation)
 
-    def _write(
+    def write(
         self,
         namespace: str,
         space: Space,
@@ -99,12 +100,13 @@ class InMemoryStore(Feed):
         terms: Terms,
         unlinked: list[LinkRow],
     ) -> WriteOutcome:
+        """Make one write in a namespace that was begun; for the twins of other ports too."""
         row = space.rows.get(write.coordinate)
         refused = terms.refusal(write, row)
         if refused is not None:
             return refused
-        idle = isinstance(write, Delete) and row is not None and not row.live
-        if isinstance(write, Keep) or idle:
+        idle = isinstance(write, Delete) and not write.even_if_gone
+        if isinstance(write, Keep) or (idle and row is not None and not row.live):
             if row is None:
                 raise AssertionError("a keep of what is not there is refused before")
             return written(row, changed=False)
@@ -114,18 +116,21 @@ class InMemoryStore(Feed):
         after = (
             upserted(namespace, row, write, payload, place, updates=terms.is_live(row))
             if isinstance(write, Upsert)
-            else buried(row, place)
+            else buried(namespace, row, write.coordinate, place)
         )
         after = stamped(after, write.stamp)
         space.rows[write.coordinate] = after
-        space.events.append(event_of(after))
+        event = event_of(after)
+        if write.stamp is not None and write.stamp.event_id is not None:
+            event = replace(event, event_id=write.stamp.event_id)
+        space.events.append(event)
         space.position = self._log
         if isinstance(write, Upsert) and write.says_importance:
             sample = Sample(position=self._log, importance=write.draft.importance)
             space.samples.append((self._xid, sample))
         if row is not None and not (after.live and terms.is_live(row)):
             unlinked += self._unlink(namespace, space, after.memory.id)
-        return written(after)
+        return replace(written(after), event_id=event.event_id)
 
     def _unlink(self, namespace: str, space: Space, memory: UUID) -> list[LinkRow]:
         """End the links of a memory whose life is over."""
@@ -205,7 +210,8 @@ class InMemoryStore(Feed):
             semantic=len(live) - episodic,
             deleted=len(space.rows) - len(live),
             links=sum(entry.live for entry in space.links.values()),
-            vectors=len(live),
+            vectors=sum(row.vector is not None for row in live),
+            pending_index=sum(row.vector is None for row in live),
             position=space.position,
         )
 

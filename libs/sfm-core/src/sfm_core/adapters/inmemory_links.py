@@ -73,7 +73,7 @@ class InMemoryLinks:
     def _change(
         self, namespace: str, space: Space, change: LinkChange, now: datetime | None
     ) -> WriteOutcome:
-        refused = _refusal(space, change, now)
+        refused = refusal_of(space, change, now)
         if refused is not None:
             return refused
         entry = space.links.get(name_of(namespace, change.key))
@@ -126,7 +126,7 @@ class InMemoryLinks:
             await anyio.lowlevel.checkpoint()
 
 
-def _refusal(space: Space, change: LinkChange, now: datetime | None) -> NotFound | None:
+def refusal_of(space: Space, change: LinkChange, now: datetime | None) -> NotFound | None:
     for at in (change.key.origin, change.key.target):
         row = space.rows.get(at)
         fit = row is not None

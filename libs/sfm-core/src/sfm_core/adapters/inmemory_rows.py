@@ -151,15 +151,26 @@ def upserted(
         xid=place.xid,
         payload=payload,
         content_key=write.content_key,
-        revision=write.model_revision,
-        vector=np.array(write.vector, dtype=np.float32),
+        revision=write.model_revision or "",
+        vector=None if write.vector is None else np.array(write.vector, dtype=np.float32),
     )
 
 
-def buried(before: Row | None, place: LogPlace) -> Row:
+def buried(namespace: str, before: Row | None, coordinate: Coordinate, place: LogPlace) -> Row:
     """The tombstone a delete leaves."""
     if before is None:
-        raise AssertionError("a delete of what was never stored is refused before")
+        memory = Memory(
+            namespace=namespace,
+            coordinate=coordinate,
+            id=memory_id(namespace, coordinate),
+            version=1,
+            position=place.position,
+            draft=MemoryDraft(payload={}),
+            text="",
+            created_at=place.at,
+            updated_at=place.at,
+        )
+        return Row(memory=memory, type=EventType.DELETED, xid=place.xid, content_key=0)
     memory = replace(
         before.memory,
         version=before.memory.version + 1,

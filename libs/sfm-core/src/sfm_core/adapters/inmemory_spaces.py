@@ -1,10 +1,10 @@
 """What the in-memory store holds, and the steps that the twins of other ports take over it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from sfm_core.adapters.inmemory_link_rows import LinkEntry, Name
 from sfm_core.adapters.inmemory_rows import Row, erasure_of
@@ -184,13 +184,23 @@ class Spaces:
         return event
 
     def write_link(
-        self, namespace: str, space: Space, entry: LinkEntry, *, born: bool = False
+        self,
+        namespace: str,
+        space: Space,
+        entry: LinkEntry,
+        *,
+        born: bool = False,
+        named: UUID | None = None,
     ) -> LinkRow:
-        """Write and log one link, at the next position and time; for the twin of `LinkStore`."""
+        """Write and log one link, at the next position and time; for the twins of other ports.
+
+        `named`: what its event is known by, when another log named it.
+        """
         self._log += 1
         entry = entry.at(self._log, self._now(), self._xid, born=born)
         space.links[entry.name] = entry
-        space.events.append(entry.event(namespace))
+        event = entry.event(namespace)
+        space.events.append(event if named is None else replace(event, event_id=named))
         space.position = self._log
         return entry.row(namespace)
 

@@ -72,7 +72,7 @@ def refusal(write: Write, held: Held | None, now: datetime | None) -> SfmError |
     """Why the write must not happen to what is held; None when it may."""
     if held is not None and isinstance(write, Upsert) and has_expired(held.expires_at, now):
         held = replace(held, live=False)
-    if isinstance(write, Delete) and held is None:
+    if isinstance(write, Delete) and held is None and not write.even_if_gone:
         return NotFound("nothing was ever stored there", coordinate=write.coordinate.text)
     if isinstance(write, Keep) and (held is None or not held.live):
         return NotFound("no memory lives there", coordinate=write.coordinate.text)

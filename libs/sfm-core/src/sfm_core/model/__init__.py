@@ -1,5 +1,6 @@
 """The values that cross boundaries: frozen, slotted, keyword-only."""
 
+from sfm_core.model.arrivals import Acceptance, Accepted, Arrival
 from sfm_core.model.digests import Digest, Projected, Rebuilt, StoredVector
 from sfm_core.model.embedders import EmbedderInfo
 from sfm_core.model.erasures import Erased, ErasureReceipt, StoreErased
@@ -101,10 +102,13 @@ __all__ = [
     "I32",
     "I64",
     "Absence",
+    "Acceptance",
+    "Accepted",
     "Access",
     "Aging",
     "Applied",
     "Archived",
+    "Arrival",
     "BatchStored",
     "Box",
     "Budget",

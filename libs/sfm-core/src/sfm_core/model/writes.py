@@ -52,6 +52,8 @@ class Stamp:
     """When this version did; also the time of its event. None: now."""
     version: int | None = None
     """The version, when it is above what would come next; None, or a lower one: the next."""
+    event_id: UUID | None = None
+    """What the event is known by, when another log named it; None: as for any write."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,9 +61,11 @@ class Upsert:
     coordinate: Coordinate
     draft: MemoryDraft
     text: str
-    vector: F32
-    """Shape (dim,), L2 norm 1."""
-    model_revision: str
+    vector: F32 | None
+    """Shape (dim,), L2 norm 1. None: it is not embedded yet; found by its words until a vector
+    of this version is put (`VectorMender.put_vectors`)."""
+    model_revision: str | None
+    """Of the vector; None exactly when there is none."""
     content_key: int
     """Hash of kind, payload and occurred_at (`sfm_core.remember.content_key`), below 2**48."""
     precondition: Precondition | None = None
@@ -79,6 +83,8 @@ class Delete:
     precondition: Precondition | None = None
     stamp: Stamp | None = None
     """Its event may be `expired`; `created_at` means nothing here."""
+    even_if_gone: bool = False
+    """Where nothing lives, or ever did: leave a tombstone of the next version all the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -74,8 +74,14 @@ def neighbor_of(row: Mapping[str, Any]) -> Neighbor:
 
 
 def written(
-    namespace: str, key: LinkKey, row: Mapping[str, Any], *, changed: bool = True
+    namespace: str,
+    key: LinkKey,
+    row: Mapping[str, Any],
+    *,
+    changed: bool = True,
+    named: UUID | None = None,
 ) -> Written:
+    """`named`: what its event is known by, when another log named it."""
     link = link_id(namespace, key.origin, key.target, key.type)
     kind = EventType.UNLINKED if row["deleted"] else EventType.LINKED
     return Written(
@@ -83,7 +89,7 @@ def written(
         id=link,
         version=row["version"],
         position=row["position"],
-        event_id=event_id(link, row["version"], kind),
+        event_id=named or event_id(link, row["version"], kind),
         type=kind,
         at=row["updated_at"],
         created_at=row["created_at"],
@@ -95,7 +101,13 @@ def events(
     namespace: str, changed: Sequence[tuple[LinkKey, Mapping[str, Any]]]
 ) -> tuple[object, ...]:
     """What `log_links` takes, but for the transaction's id."""
-    done = [(key, row, written(namespace, key, row)) for key, row in changed]
+    return events_as(namespace, [(key, row, written(namespace, key, row)) for key, row in changed])
+
+
+def events_as(
+    namespace: str, done: Sequence[tuple[LinkKey, Mapping[str, Any], Written]]
+) -> tuple[object, ...]:
+    """The same of links that come with what is said of their events."""
     return (
         namespace,
         [one.position for _, _, one in done],

@@ -143,12 +143,12 @@ async def _transaction(
         return LinksApplied(
             outcomes=before, rows=link_rows.all_rows(namespace, rows), replayed=True
         )
-    live, known = await _ends(connection, namespace, changes, now)
+    live, known = await held_ends(connection, namespace, changes, now)
     outcomes: list[WriteOutcome] = []
     shown: list[Mapping[str, Any]] = []
     changed: list[tuple[LinkKey, Mapping[str, Any]]] = []
     for change in changes:
-        refused = _refusal(change, live if isinstance(change, PutLink) else known)
+        refused = refusal_of(change, live if isinstance(change, PutLink) else known)
         if refused is not None:
             outcomes.append(refused)
             continue
@@ -170,7 +170,7 @@ async def _transaction(
     return applied
 
 
-async def _ends(
+async def held_ends(
     connection: Connection,
     namespace: str,
     changes: Sequence[LinkChange],
@@ -192,7 +192,7 @@ def _places(keys: Sequence[LinkKey]) -> list[str]:
     return sorted({at.text for key in keys for at in (key.origin, key.target)})
 
 
-def _refusal(change: LinkChange, ends: frozenset[str]) -> NotFound | None:
+def refusal_of(change: LinkChange, ends: frozenset[str]) -> NotFound | None:
     for at in (change.key.origin, change.key.target):
         if at.text not in ends:
             return no_end(change, at)
@@ -203,7 +203,7 @@ async def _changed(
     connection: Connection, namespace: str, change: LinkChange, xid: int
 ) -> Mapping[str, Any] | None:
     """The link as the change leaves it; None: nothing changed."""
-    name = _name(namespace, change.key)
+    name = name_of(namespace, change.key)
     if isinstance(change, PutLink):
         row = await connection.fetchrow(_SQL["put_link"], namespace, *name, change.weight, xid)
     else:
@@ -223,7 +223,7 @@ async def _unchanged(
 async def _rows(
     connection: Connection, namespace: str, keys: Sequence[LinkKey]
 ) -> Sequence[Mapping[str, Any]]:
-    names = [_name(namespace, key) for key in dict.fromkeys(keys)]
+    names = [name_of(namespace, key) for key in dict.fromkeys(keys)]
     origins, targets, types = (list(column) for column in zip(*names, strict=True))
     rows: Sequence[Mapping[str, Any]] = await connection.fetch(
         _SQL["read_links"], namespace, origins, targets, types
@@ -231,5 +231,5 @@ async def _rows(
     return rows
 
 
-def _name(namespace: str, key: LinkKey) -> tuple[UUID, UUID, str]:
+def name_of(namespace: str, key: LinkKey) -> tuple[UUID, UUID, str]:
     return memory_id(namespace, key.origin), memory_id(namespace, key.target), key.type

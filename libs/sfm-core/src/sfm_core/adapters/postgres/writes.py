@@ -56,7 +56,7 @@ class _NothingDone(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Call:
+class Call:
     """What one call wants, in the form the server takes: made before the transaction."""
 
     namespace: str
@@ -66,11 +66,11 @@ class _Call:
     now: datetime | None
 
 
-def _call(namespace: str, writes: Sequence[Write], now: datetime | None = None) -> _Call:
+def call_of(namespace: str, writes: Sequence[Write], now: datetime | None = None) -> Call:
     """Raises `InvalidInput` for a value that no store can hold."""
     check_storable(writes)
     values = {i: _values(namespace, w) for i, w in enumerate(writes) if isinstance(w, Upsert)}
-    return _Call(namespace=namespace, writes=writes, values=values, now=now)
+    return Call(namespace=namespace, writes=writes, values=values, now=now)
 
 
 async def apply_writes(
@@ -88,7 +88,7 @@ async def apply_writes(
     Costs five round trips for one store (begin, enter, upsert, log, commit), two more with a
     receipt, one more where a lock must be held first (deletes, `If-Match`, unique content).
     """
-    call = await off_loop(lambda: _call(namespace, writes, now), when=len(writes) > INLINE_ITEMS)
+    call = await off_loop(lambda: call_of(namespace, writes, now), when=len(writes) > INLINE_ITEMS)
     body = partial(
         _transaction, call=call, receipt=receipt, all_or_none=all_or_none, generation=generation
     )
@@ -101,7 +101,7 @@ async def apply_writes(
 async def _transaction(
     connection: Connection,
     *,
-    call: _Call,
+    call: Call,
     receipt: Receipt | None,
     all_or_none: bool,
     generation: int | None,
@@ -116,7 +116,7 @@ async def _transaction(
     found: dict[int, WriteOutcome] = {}
     unlinked: list[LinkRow] = []
     for wave in in_waves(writes):
-        found |= await _run_wave(connection, call, entered.xid, wave, unlinked)
+        found |= await run_wave(connection, call, entered.xid, wave, unlinked)
     outcomes = tuple(found[index] for index in range(len(writes)))
     done = [outcome for outcome in outcomes if isinstance(outcome, Written)]
     if all_or_none and len(done) < len(outcomes):
@@ -165,9 +165,9 @@ async def _fence_content(connection: Connection, namespace: str, writes: Sequenc
         await connection.execute(_SQL["fence_content"], namespace, *keys.values())
 
 
-async def _run_wave(
+async def run_wave(
     connection: Connection,
-    call: _Call,
+    call: Call,
     xid: int,
     wave: Sequence[tuple[int, Write]],
     unlinked: list[LinkRow],
@@ -206,13 +206,15 @@ def _decided(
     refused = refusal(write, held, now)
     if refused is not None or row is None:
         return refused
-    idle = isinstance(write, Keep) or (isinstance(write, Delete) and row["deleted"])
+    idle = isinstance(write, Keep) or (
+        isinstance(write, Delete) and row["deleted"] and not write.even_if_gone
+    )
     return _written(row, changed=False) if idle else None
 
 
 async def _write(
     connection: Connection,
-    call: _Call,
+    call: Call,
     xid: int,
     writes: Sequence[tuple[int, Write]],
     unlinked: list[LinkRow],
@@ -238,6 +240,7 @@ async def _write(
         )
     if burials:
         rows += await connection.fetch(_SQL["bury"], namespace, burials, xid)
+        rows += await _plant(connection, namespace, xid, writes, rows)
     ended = [plain_uuid(row["id"]) for row in rows if _begins_or_ends(row)]
     stamps = {
         write.coordinate.text: write.stamp
@@ -245,7 +248,7 @@ async def _write(
         if not isinstance(write, Keep) and write.stamp is not None
     }
     rows = await _stamped(connection, namespace, rows, stamps)
-    written = {row["coord"]: _written(row) for row in rows}
+    written = {row["coord"]: _written(row, stamps.get(row["coord"])) for row in rows}
     if written:
         await connection.execute(
             _SQL["log_changes"], namespace, list(written), [w.event_id for w in written.values()]
@@ -253,6 +256,32 @@ async def _write(
     if ended:
         unlinked += await end_links(connection, namespace, ended, xid)
     return written
+
+
+async def _plant(
+    connection: Connection,
+    namespace: str,
+    xid: int,
+    writes: Sequence[tuple[int, Write]],
+    buried: Sequence[Mapping[str, Any]],
+) -> Sequence[Mapping[str, Any]]:
+    """Tombstones of deletes that found nothing to bury, and are made even so."""
+    done = {row["coord"] for row in buried}
+    places = [
+        write.coordinate
+        for _, write in writes
+        if isinstance(write, Delete) and write.even_if_gone and write.coordinate.text not in done
+    ]
+    if not places:
+        return ()
+    planted: Sequence[Mapping[str, Any]] = await connection.fetch(
+        _SQL["plant"],
+        namespace,
+        [place.text for place in places],
+        [memory_id(namespace, place) for place in places],
+        xid,
+    )
+    return planted
 
 
 def _begins_or_ends(row: Mapping[str, Any]) -> bool:
@@ -320,19 +349,22 @@ def _values(namespace: str, upsert: Upsert) -> tuple[object, ...]:
         draft.pinned,
         upsert.content_key,
         upsert.model_revision,
-        vector_bytes(upsert.vector),
+        None if upsert.vector is None else vector_bytes(upsert.vector),
     )
 
 
-def _written(row: Mapping[str, Any], *, changed: bool = True) -> Written:
+def _written(
+    row: Mapping[str, Any], stamp: Stamp | None = None, *, changed: bool = True
+) -> Written:
     memory: UUID = plain_uuid(row["id"])
     kind = EventType(row["event_type"])
+    named = None if stamp is None else stamp.event_id
     return Written(
         coordinate=Coordinate(row["coord"]),
         id=memory,
         version=row["version"],
         position=row["position"],
-        event_id=event_id(memory, row["version"], kind),
+        event_id=named or event_id(memory, row["version"], kind),
         type=kind,
         at=row["updated_at"],
         created_at=row["created_at"],

@@ -112,6 +112,7 @@ WITH given AS MATERIALIZED (
     INSERT INTO memory_vectors (namespace, id, model_revision, version, vector, xid)
     SELECT $1, k.id, g.model_revision, k.version, g.vector, $18::bigint
     FROM kept AS k JOIN given AS g ON g.coord = k.coord
+    WHERE g.vector IS NOT NULL
     ON CONFLICT (namespace, id, model_revision) DO UPDATE SET
         version = excluded.version, vector = excluded.vector, xid = excluded.xid
 )
@@ -135,6 +136,27 @@ WITH gone AS (
     DELETE FROM memory_vectors AS v USING gone WHERE v.namespace = $1 AND v.id = gone.id
 )
 SELECT coord, id, version, position, event_type, updated_at, created_at FROM gone;
+
+-- plant --
+-- Tombstones where nothing lives: a new one, or the next version of the one that is there.
+INSERT INTO memories (
+    namespace, coord, id, axes, dims, kind, payload, text, text_given, importance, tags, pinned,
+    content_key, version, position, event_type, created_at, updated_at, deleted_at, xid
+)
+SELECT
+    $1, g.coord, g.id, string_to_array(g.coord, ',')::float8[],
+    cardinality(string_to_array(g.coord, ',')), 'episodic', '{}', '', false, 1, '{}', false,
+    0, 1, nextval('memory_log'), 'deleted', now(), now(), now(), $4::bigint
+FROM unnest($2::text[], $3::uuid[]) AS g (coord, id)
+ON CONFLICT (namespace, coord) DO UPDATE SET
+    version = memories.version + 1,
+    position = nextval('memory_log'),
+    event_type = 'deleted',
+    updated_at = greatest(excluded.updated_at, memories.updated_at),
+    deleted_at = greatest(excluded.updated_at, memories.updated_at),
+    xid = excluded.xid
+WHERE memories.deleted_at IS NOT NULL
+RETURNING coord, id, version, position, event_type, updated_at, created_at;
 
 -- stamp --
 -- Let just written memories say of their version what the write says of it: the name of its event,
