@@ -12,7 +12,7 @@ from sfm_core.adapters.postgres.pool import open_pool
 from sfm_core.adapters.postgres.queries import load_queries
 from sfm_core.adapters.postgres.rows import vector_bytes
 from sfm_core.adapters.postgres.store import PostgresStore
-from sfm_core.adapters.postgres.writes import _call, _run_wave
+from sfm_core.adapters.postgres.writes import call_of, run_wave
 from sfm_core.testing.writes import REVISION, a_vector, an_upsert, at, written
 
 pytestmark = pytest.mark.integration
@@ -38,8 +38,8 @@ class SlowWriter:
         await self._transaction.start()
         row = await self._connection.fetchrow(WRITES["enter_single"], namespace)
         write = an_upsert(coordinate)
-        call = _call(namespace, [write])
-        await _run_wave(self._connection, call, row["xid"], [(0, write)], [])
+        call = call_of(namespace, [write])
+        await run_wave(self._connection, call, row["xid"], [(0, write)], [])
 
     async def commit(self) -> None:
         await self._transaction.commit()

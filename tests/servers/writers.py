@@ -6,7 +6,7 @@ from typing import Any, Self
 import asyncpg
 
 from sfm_core.adapters.postgres.queries import load_queries
-from sfm_core.adapters.postgres.writes import _call, _run_wave
+from sfm_core.adapters.postgres.writes import call_of, run_wave
 from sfm_core.model import Written
 from sfm_core.testing.writes import an_upsert
 
@@ -42,8 +42,8 @@ class OpenWrite:
     async def draw(self, coordinate: str) -> int:
         """Store at a coordinate; the position that was drawn for it."""
         write = an_upsert(coordinate)
-        call = _call(self._namespace, [write])
-        [outcome] = (await _run_wave(self._connection, call, self._xid, [(0, write)], [])).values()
+        call = call_of(self._namespace, [write])
+        [outcome] = (await run_wave(self._connection, call, self._xid, [(0, write)], [])).values()
         assert isinstance(outcome, Written)
         return outcome.position
 

@@ -11,6 +11,7 @@ from sfm_core.adapters.inmemory_digests import InMemoryDigests
 from sfm_core.adapters.inmemory_erase import InMemoryEraser
 from sfm_core.adapters.inmemory_events import InMemoryEvents
 from sfm_core.adapters.inmemory_finder import InMemoryFinder
+from sfm_core.adapters.inmemory_inbox import InMemoryInbox
 from sfm_core.adapters.inmemory_ledger import InMemoryLedger
 from sfm_core.adapters.inmemory_links import InMemoryLinks
 from sfm_core.adapters.inmemory_upkeep import InMemoryUpkeep
@@ -19,13 +20,14 @@ from sfm_core.adapters.postgres.digests import PostgresDigests
 from sfm_core.adapters.postgres.erase import PostgresEraser
 from sfm_core.adapters.postgres.events import PostgresEvents
 from sfm_core.adapters.postgres.finder import PostgresFinder
+from sfm_core.adapters.postgres.inbox import PostgresInbox
 from sfm_core.adapters.postgres.ledger import PostgresLedger
 from sfm_core.adapters.postgres.links import PostgresLinks
 from sfm_core.adapters.postgres.pool import Pool, open_pool
 from sfm_core.adapters.postgres.store import PostgresStore
 from sfm_core.adapters.postgres.upkeep import PostgresUpkeep
 from sfm_core.errors import Misconfigured
-from sfm_core.ports import Archive, Eraser, EventLog, Finder, Ledger, LinkStore
+from sfm_core.ports import Archive, Eraser, EventLog, Finder, Inbox, Ledger, LinkStore
 from sfm_core.runtime.core_settings import CoreSettings
 
 IN_MEMORY: Final = "memory://"
@@ -45,6 +47,7 @@ class Stores:
     links: LinkStore
     archive: Archive
     finder: Finder
+    inbox: Inbox
     tenant_rules: str
 
 
@@ -86,6 +89,7 @@ async def stores_over(pool: Pool | None, dim: int) -> Stores:
         links=PostgresLinks(pool),
         archive=PostgresArchive(pool, dim=dim),
         finder=PostgresFinder(pool),
+        inbox=PostgresInbox(pool),
         tenant_rules="enforced" if enforced else "bypassed: the role is a superuser",
     )
 
@@ -103,6 +107,7 @@ def _twins() -> Stores:
         links=InMemoryLinks(twin),
         archive=InMemoryArchive(twin),
         finder=InMemoryFinder(twin),
+        inbox=InMemoryInbox(twin),
         tenant_rules="kept by the in-memory store",
     )
 

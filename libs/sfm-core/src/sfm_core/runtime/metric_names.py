@@ -8,7 +8,7 @@ from typing import Final
 
 from sfm_core.errors import ErrorKind
 from sfm_core.importance import METHODS
-from sfm_core.model import EffectKind, Mode
+from sfm_core.model import Accepted, EffectKind, Mode
 from sfm_core.timing import CRASH, OK
 
 PREFIX: Final = "sfm_"
@@ -60,6 +60,7 @@ LABEL_VALUES: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "event": frozenset({"restored", "refused", "saved", "not_saved"}),
         "result": frozenset({"hit", "miss", "stale"}),
         "reason": frozenset({"outage", "poison"}),
+        "acceptance": frozenset({*Accepted, "own"}),
         "stage": frozenset({"embed", "wait", "scan", "hydrate"}),
     }
 )
@@ -156,6 +157,13 @@ METRICS: Final[Mapping[str, Metric]] = MappingProxyType(
             _gauge("outbox_unsent_rows", "Events that are not published yet."),
             _gauge("outbox_oldest_age_seconds", "Since the oldest unpublished event was written."),
             _seconds("event_loop_lag_seconds", "How late the event loop came round."),
+            _counter(
+                "inbox_events_total",
+                "Events given to the kv-writer, by what became of them.",
+                "acceptance",
+            ),
+            _counter("indexed_texts_total", "Memories the vector-indexer has embedded."),
+            _counter("indexed_points_total", "Points it has given to the vector store."),
             _info("build_info", "What runs.", "version", "python"),
         )
     }

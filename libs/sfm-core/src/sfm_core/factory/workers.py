@@ -1,0 +1,127 @@
+"""What a process that recalls nothing has at hand: the stores, no views."""
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from sfm_core.adapters.embedders import ObservedEmbedder, open_embedder
+from sfm_core.adapters.named_embedder import name_embedder
+from sfm_core.errors import Unavailable
+from sfm_core.factory.opening import user_cache
+from sfm_core.factory.stores import Stores, open_database, stores_over
+from sfm_core.generations import Generations
+from sfm_core.model import LinkRow, Sample, ViewRow
+from sfm_core.owned import OwnedJobs
+from sfm_core.ports import Clock, NoTelemetry, Telemetry
+from sfm_core.remember import Commits
+from sfm_core.runtime.clock import SystemClock
+from sfm_core.runtime.core_settings import CoreSettings
+from sfm_core.runtime.readiness import Dependency
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worker:
+    """Open adapters, and the way to write; valid inside `open_worker`."""
+
+    stores: Stores
+    embedder: ObservedEmbedder
+    """Where the process does not embed, only its `info` is of use."""
+    commits: Commits
+    """Shows what it writes to no view: other processes learn of it by the change feed."""
+    jobs: OwnedJobs
+    generations: Generations
+    clock: Clock
+    telemetry: Telemetry
+
+    async def dependencies(self) -> Sequence[Dependency]:
+        """Ask the record store once; for `/readyz`."""
+        try:
+            await self.stores.records.ping()
+        except Unavailable as error:
+            store = Dependency(name="postgres", ok=False, required=True, detail=error.detail)
+        else:
+            detail = f"row-level security {self.stores.tenant_rules}"
+            store = Dependency(name="postgres", ok=True, required=True, detail=detail)
+        info = self.embedder.info
+        return (
+            store,
+            Dependency(name="embedder", ok=True, required=True, detail=info.model_revision),
+        )
+
+
+@asynccontextmanager
+async def open_worker(
+    settings: CoreSettings,
+    *,
+    embeds: bool = True,
+    clock: Clock | None = None,
+    embedder: ObservedEmbedder | None = None,
+    model_cache: Path | None = None,
+    telemetry: Telemetry | None = None,
+) -> AsyncGenerator[Worker]:
+    """Open the stores, and the embedder unless the process does not embed; close them in reverse.
+
+    `embedder` takes the place of the configured one; `model_cache` is as for `open_runtime`.
+
+    Raises:
+        Misconfigured: a setting is missing, a model file is wrong, or the database's schema is
+            not this version's.
+        Unavailable: PostgreSQL does not answer.
+    """
+    clock, telemetry = clock or SystemClock(), telemetry or NoTelemetry()
+    async with AsyncExitStack() as stack:
+        pool = await open_database(settings, stack)
+        if embedder is None:
+            embedder = await _embedder(settings, stack, model_cache, telemetry, embeds=embeds)
+        stores = await stores_over(pool, embedder.info.dim)
+        jobs = await stack.enter_async_context(OwnedJobs.open())
+        generations = Generations()
+        commits = Commits(
+            records=stores.records,
+            embedder=embedder,
+            applied=_NoViews(),
+            jobs=jobs,
+            generations=generations,
+        )
+        yield Worker(
+            stores=stores,
+            embedder=embedder,
+            commits=commits,
+            jobs=jobs,
+            generations=generations,
+            clock=clock,
+            telemetry=telemetry,
+        )
+
+
+async def _embedder(
+    settings: CoreSettings,
+    stack: AsyncExitStack,
+    model_cache: Path | None,
+    telemetry: Telemetry,
+    *,
+    embeds: bool,
+) -> ObservedEmbedder:
+    models = model_cache or user_cache()
+    if not embeds:
+        return await name_embedder(
+            settings.embedder, model_dir=settings.model_dir, cache_dir=models
+        )
+    opened = open_embedder(
+        settings.embedder, model_dir=settings.model_dir, cache_dir=models, telemetry=telemetry
+    )
+    return await stack.enter_async_context(opened)
+
+
+class _NoViews:
+    """An `Applier` of a process that has none."""
+
+    async def apply(
+        self,
+        namespace: str,
+        rows: Sequence[ViewRow],
+        samples: Sequence[Sample],
+        links: Sequence[LinkRow] = (),
+    ) -> None:
+        del namespace, rows, samples, links
