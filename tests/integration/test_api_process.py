@@ -6,9 +6,11 @@ import signal
 import socket
 import subprocess
 import sys
+from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from threading import Thread
 
 import httpx
 import pytest
@@ -52,11 +54,18 @@ def started(env: Mapping[str, str]) -> Iterator[ApiProcess]:
     process = subprocess.Popen(
         [sys.executable, "-m", "sfm_api"], env=dict(env), stderr=subprocess.PIPE, text=True
     )
+    reading = None
     try:
-        listening = next(line for line in lines_of(process) if line["event"] == "http.listening")
+        lines = lines_of(process)
+        listening = next(line for line in lines if line["event"] == "http.listening")
+        # Its log is read to the end, or it would wait for a reader once the pipe is full.
+        reading = Thread(target=deque, args=(lines, 0))
+        reading.start()
         yield ApiProcess(process, f"http://127.0.0.1:{listening['port']}")
     finally:
         process.kill()
+        if reading is not None:
+            reading.join()
         process.communicate()
 
 

@@ -92,6 +92,22 @@ async def test_a_token_taken_while_a_write_is_in_flight_covers_it(
     assert at("7") in {row.coordinate for row in changes.rows}
 
 
+async def test_what_commits_late_changes_the_moment_when_it_commits_and_reading_never_does(
+    fresh_database: str, store: PostgresStore
+) -> None:
+    await store.apply("a", [an_upsert("0")])
+    slow = SlowWriter(fresh_database)
+    await slow.begin("a", "7")
+    await store.apply("a", [an_upsert("8")])
+    before = await store.moment()
+    await store.get("a", [at("8")])
+    await store.changes(await store.token(), ["a"], model_revision=REVISION)
+    unchanged = await store.moment()
+    await slow.commit()
+    assert unchanged == before
+    assert await store.moment() != before
+
+
 async def test_a_transaction_has_its_id_before_it_draws_a_position(
     fresh_database: str, store: PostgresStore
 ) -> None:

@@ -73,6 +73,10 @@ class SwitchedStore(InMemoryStore):
         self._check()
         return await super().token()
 
+    async def moment(self) -> str:
+        self._check()
+        return await super().moment()
+
     async def changes(
         self, token: int, namespaces: Collection[str], *, model_revision: str
     ) -> Changes:

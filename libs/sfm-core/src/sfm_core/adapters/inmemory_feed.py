@@ -36,6 +36,10 @@ class Feed(Spaces):
         await anyio.lowlevel.checkpoint()
         return self._xid
 
+    async def moment(self) -> str:
+        await anyio.lowlevel.checkpoint()
+        return f"{self._xid} {self._log}"
+
     async def load(
         self, namespace: str, *, model_revision: str
     ) -> AsyncIterator[Sequence[ViewRow]]:

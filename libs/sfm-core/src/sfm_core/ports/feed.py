@@ -24,6 +24,13 @@ class ChangeFeed(Protocol):
         """A token such that `changes(token)` gives at least all that commits after this call."""
         ...
 
+    async def moment(self) -> str:
+        """A name for all that is committed: while it stays the same, nothing was committed.
+
+        It may change without a commit. Costs as little as a call can.
+        """
+        ...
+
     async def generation(self, namespace: str) -> int:
         """As `RecordStore.generation`."""
         ...

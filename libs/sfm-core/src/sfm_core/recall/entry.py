@@ -16,6 +16,8 @@ from sfm_core.recall.view import Snapshot, View
 INLINE_ROWS: Final = 8
 """Up to so many changed rows are applied on the loop; more go to a thread."""
 INLINE_CHARS: Final = 4096
+TOMBSTONES_S: Final = 60.0
+"""How often a view forgets the deletions of the period before; far beyond any write's time."""
 
 
 @dataclass(slots=True, eq=False)
@@ -28,6 +30,8 @@ class Entry:
     failure: SfmError | None = None
     token: int = 0
     """Of the feed: what commits later is still to come. Set when loaded."""
+    moment: str | None = None
+    """Of the feed, before it was last fed; None: not since it was loaded."""
     generation: int = FIRST
     """Of the namespace, when it was loaded: rows of another one are not these."""
     stamp: str = ""
@@ -38,6 +42,7 @@ class Entry:
     unsaved: int = 0
     """Rows that were news since the view was last put aside."""
     shelved_at: float = 0.0
+    forgot_at: float = field(default_factory=perf_counter)
     is_being_shelved: bool = False
     is_dropped: bool = False
     """It is not put aside any more, and what was put aside of it goes."""
@@ -64,6 +69,13 @@ class Entry:
             if self.view.wants_compaction():
                 await anyio.to_thread.run_sync(self.view.compact)
         return news
+
+    async def forget_tombstones(self) -> None:
+        """Forget the deletions of the period before, when that is due."""
+        if perf_counter() - self.forgot_at > TOMBSTONES_S:
+            self.forgot_at = perf_counter()
+            async with self.lock:
+                self.view.forget_tombstones()
 
 
 def _is_small(rows: Sequence[ViewRow]) -> bool:

@@ -21,6 +21,7 @@ from sfm_core.ports import ChangeFeed, Clock, NoTelemetry, Telemetry
 from sfm_core.recall.entry import Entry
 from sfm_core.recall.holding import NotHeld, Refusals, ViewsPolicy
 from sfm_core.recall.keeping import Keeper
+from sfm_core.recall.lag import Lag, by_namespace
 from sfm_core.recall.polling import Polling
 from sfm_core.recall.shelf import Shelf
 from sfm_core.recall.view import View
@@ -29,8 +30,6 @@ _LOG: Final = logging.getLogger(__name__)
 SLICE: Final = 500
 """Rows applied under one hold of a view's lock; readers get in between."""
 MAX_VIEWS: Final = 10_000
-TOMBSTONES_S: Final = 60.0
-"""How often a view forgets the deletions of the period before; far beyond any write's time."""
 
 
 @final
@@ -61,7 +60,7 @@ class Views:
         self._feed = feed
         self._embedder = embedder
         self._analyzer = analyzer
-        self._clock = clock
+        self._lag = Lag(clock, telemetry)
         self._policy = policy
         self._telemetry = telemetry
         self._shelf = Shelf(tasks, keeper)
@@ -69,7 +68,7 @@ class Views:
         self._refusals = Refusals(policy)
         self._held = 0
         self._polling = Polling(self._poll, pause_s=policy.poll_s, telemetry=telemetry)
-        self._forgot_at = perf_counter()
+        self._moment: str | None = None
         self.head = 0
 
     @classmethod
@@ -338,7 +337,19 @@ class Views:
             self._keep_to_budget()
 
     async def _poll(self) -> None:
+        began, moment = perf_counter(), await self._feed.moment()
         polled = {name: entry for name, entry in self._entries.items() if entry.is_ready}
+        if moment != self._moment or any(entry.moment != moment for entry in polled.values()):
+            await self._follow(polled, moment)
+            self._moment = moment
+        self._lag.looked(began)
+        for namespace, entry in polled.items():
+            if self._entries.get(namespace) is entry:  # neither dropped nor evicted since
+                self._shelf.offer(namespace, entry)
+                await entry.forget_tombstones()
+
+    async def _follow(self, polled: dict[str, Entry], moment: str) -> None:
+        """Take in what was committed before `moment`, or since."""
         token = min((entry.token for entry in polled.values()), default=None)
         if token is None:
             token = await self._feed.token()
@@ -346,18 +357,12 @@ class Views:
         changes = await self._feed.changes(token, list(polled), model_revision=revision)
         await self._take(changes, polled)
         for namespace, entry in polled.items():
-            if self._entries.get(namespace) is entry:  # neither dropped nor evicted since
-                entry.token = changes.token
-                self._shelf.offer(namespace, entry)
+            if self._entries.get(namespace) is entry:
+                entry.token, entry.moment = changes.token, moment
         self.head = max(self.head, changes.head)
-        if perf_counter() - self._forgot_at > TOMBSTONES_S:
-            self._forgot_at = perf_counter()
-            for entry in polled.values():
-                async with entry.lock:
-                    entry.view.forget_tombstones()
 
     async def _take(self, changes: Changes, polled: dict[str, Entry]) -> None:
-        all_rows, all_links = _by_namespace(changes.rows), _by_namespace(changes.links)
+        all_rows, all_links = by_namespace(changes.rows), by_namespace(changes.links)
         for namespace, entry in polled.items():
             rows, links = all_rows.get(namespace, []), all_links.get(namespace, [])
             samples = changes.samples.get(namespace, ())
@@ -372,10 +377,8 @@ class Views:
                 _LOG.exception("view.failed", extra={"rows": len(rows)})
                 continue
             entry.view.advance(changes.positions.get(namespace, 0))
-            written = [row.updated_at for row in rows if row.updated_at is not None]
-            if news and written:
-                lag_s = (self._clock.now() - max(written)).total_seconds()
-                self._telemetry.observe("feed_lag_seconds", max(0.0, lag_s))
+            if news:
+                self._lag.taken(rows)
 
     def _keep_to_budget(self) -> None:
         """Drop views beyond the budget: empty ones first, then the least recently used."""
@@ -389,10 +392,3 @@ class Views:
             self._held -= entry.nbytes
             self._shelf.offer(name, entry)
             self._telemetry.count("view_evictions_total")
-
-
-def _by_namespace[R: (ViewRow, LinkRow)](rows: Sequence[R]) -> dict[str, list[R]]:
-    found: dict[str, list[R]] = {}
-    for row in rows:
-        found.setdefault(row.namespace, []).append(row)
-    return found

@@ -91,8 +91,8 @@ class CoreSettings(UpkeepSettings):
     )
     feed_interval_seconds: float = setting(
         "SFM_FEED_INTERVAL_SECONDS",
-        default=0.1,
-        low=0.05,
+        default=0.05,
+        low=0.01,
         high=60,
         doc="How often other processes' writes are looked for.",
     )

@@ -9,7 +9,7 @@ import anyio
 import numpy as np
 
 from sfm_core import jsontext
-from sfm_core.model import Delete, EventType, Stamp, ViewRow
+from sfm_core.model import Delete, EventType, Stamp, ViewRow, Write
 from sfm_core.ports import ChangeFeed, RecordStore
 from sfm_core.testing.writes import REVISION, a_vector, an_upsert, at, written
 
@@ -63,6 +63,16 @@ class ChangeFeedContract:
         assert len(seen) == 5
         quiet = await store.changes(token, [namespace], model_revision=REVISION)
         assert quiet.positions == {namespace: max(seen)}
+
+    async def test_every_commit_gives_what_is_committed_another_name(
+        self, store: Store, namespace: str
+    ) -> None:
+        names = {await store.moment()}
+        writes: list[Write] = [an_upsert("1"), Delete(coordinate=at("1")), an_upsert("1")]
+        for count, write in enumerate(writes, start=2):
+            await store.apply(namespace, [write])
+            names.add(await store.moment())
+            assert len(names) == count
 
     async def test_only_the_asked_namespaces_are_told_of(
         self, store: Store, namespace: str

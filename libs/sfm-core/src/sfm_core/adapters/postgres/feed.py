@@ -30,6 +30,12 @@ async def token(pool: Pool) -> int:
         return int(await connection.fetchval(_SQL["token"]))
 
 
+async def moment(pool: Pool) -> str:
+    """`ChangeFeed.moment`: the snapshot, which each commit of a transaction with an id changes."""
+    async with pool.unscoped() as connection:
+        return str(await connection.fetchval(_SQL["moment"]))
+
+
 async def load(
     pool: Pool, namespace: str, model_revision: str, dim: int | None
 ) -> AsyncIterator[Sequence[ViewRow]]:

@@ -10,6 +10,7 @@ from sfm_core.adapters.postgres.feed import (
     changes,
     load,
     load_links,
+    moment,
     payloads,
     samples,
     token,
@@ -172,6 +173,9 @@ class PostgresStore:
 
     async def token(self) -> int:
         return await token(self._pool)
+
+    async def moment(self) -> str:
+        return await moment(self._pool)
 
     def load(self, namespace: str, *, model_revision: str) -> AsyncIterator[Sequence[ViewRow]]:
         return load(self._pool, namespace, model_revision, self._dim)

@@ -9,6 +9,11 @@ SELECT set_config('sfm.namespace', '*', true), set_config('enable_seqscan', 'off
 -- Every transaction that this snapshot does not see has at least this id.
 SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint;
 
+-- moment --
+-- Which transactions are seen. One that commits was, until then, among those still running or of an
+-- id not given out yet; so two equal snapshots see the same.
+SELECT pg_current_snapshot()::text;
+
 -- load --
 -- Live memories with their vectors of one model revision, by coordinate, behind $3.
 SELECT m.namespace, m.id, m.coord, m.version, m.position, false AS deleted, m.kind, m.payload, m.text,
