@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from sfm_api.app import create_app
-from sfm_core.adapters.redis.breaker import FAILURES, FIRST_PAUSE_S, Breaker
+from sfm_core.adapters.breaker import FAILURES, FIRST_PAUSE_S, Breaker
 from sfm_core.adapters.redis.link import RedisLink
 from sfm_core.errors import Misconfigured, Unavailable
 from sfm_core.factory import open_runtime
@@ -161,7 +161,7 @@ async def test_a_url_that_is_none_is_said_without_showing_it(url: str) -> None:
 
 def test_a_breaker_lets_one_try_and_its_pause_doubles() -> None:
     now = 0.0
-    breaker = Breaker(lambda: now)
+    breaker = Breaker(lambda: now, of="Redis")
     for _ in range(FAILURES):
         breaker.enter()
         breaker.failed()

@@ -10,7 +10,7 @@ from urllib.parse import quote, unquote
 import orjson
 import qdrant_edge as engine
 
-from tests.servers.qdrant_engine.conditions import Json, Refused, only
+from tests.servers.qdrant_engine.conditions import Json, Refused, only, shadow
 
 _DISTANCES: Final = {
     "Cosine": engine.Distance.Cosine,
@@ -64,6 +64,9 @@ class Collection:
             said = only(schema, "type", "on_disk", "memory", "enable_hnsw", *options)
             made = with_params(**{name: said[name] for name in options if name in said})
         self.shard.update(engine.UpdateOperation.create_field_index(field, made))
+        if kind == "bool":
+            word = engine.PayloadSchemaType.Keyword
+            self.shard.update(engine.UpdateOperation.create_field_index(shadow(field), word))
         indexes = self.made.setdefault("indexes", {})
         indexes[field] = {"data_type": kind, "params": None if isinstance(schema, str) else schema}
         _write(self._folder / "made.json", self.made)

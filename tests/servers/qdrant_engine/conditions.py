@@ -98,8 +98,11 @@ def _field(given: Json) -> engine.FieldCondition:
     said = only(given, "key", "match", "range", "is_empty", "is_null")
     if len([name for name in said if said[name] is not None]) < 2:
         raise Refused("Format error in JSON body: a field condition says nothing")
+    key = said["key"]
+    if isinstance((said.get("match") or {}).get("value"), bool):
+        return engine.FieldCondition(shadow(key), match=engine.MatchValue(_word(said["match"])))
     return engine.FieldCondition(
-        said["key"],
+        key,
         match=_match(said.get("match")),
         range=_range(said.get("range")),
         is_empty=said.get("is_empty"),
@@ -125,6 +128,34 @@ def _range(given: Json) -> Any:
     if any(isinstance(bound, str) for bound in bounds.values()):
         return engine.RangeDateTime(**bounds)
     return engine.RangeFloat(**{name: float(bound) for name, bound in bounds.items()})
+
+
+_SHADOW: Final = "__bool"
+
+
+def shadow(key: str) -> str:
+    """Where the truth of a boolean field stands as a word.
+
+    The engine's Python binding takes `True` in a match for the number 1, which no boolean field
+    holds; its server does not.
+    """
+    return key + _SHADOW
+
+
+def _word(match: Json) -> str:
+    return str(match["value"]).lower()
+
+
+def shadowed(payload: Json) -> Json:
+    """A payload as it is given to the engine."""
+    words = {
+        shadow(key): str(value).lower() for key, value in payload.items() if isinstance(value, bool)
+    }
+    return {**payload, **words}
+
+
+def unshadowed(payload: Json) -> Json:
+    return {key: value for key, value in payload.items() if not key.endswith(_SHADOW)}
 
 
 def with_payload(given: Json, *, default: bool) -> Any:

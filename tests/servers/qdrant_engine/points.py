@@ -13,6 +13,8 @@ from tests.servers.qdrant_engine.conditions import (
     only,
     params,
     point_id,
+    shadowed,
+    unshadowed,
     vector,
     with_payload,
 )
@@ -28,7 +30,7 @@ _MODES: Final = {
 def upsert(collection: Collection, body: Json) -> Json:
     said = only(body, "points", "update_filter", "update_mode", "shard_key")
     points = [
-        engine.Point(point_id(one["id"]), vector(one["vector"]), one.get("payload") or {})
+        engine.Point(point_id(one["id"]), vector(one["vector"]), shadowed(one.get("payload") or {}))
         for one in (only(one, "id", "vector", "payload") for one in said["points"])
     ]
     mode = said.get("update_mode")
@@ -54,11 +56,14 @@ def delete(collection: Collection, body: Json) -> Json:
 
 def set_payload(collection: Collection, body: Json) -> Json:
     said = only(body, "payload", "points", "filter", "key", "shard_key")
+    payload, key = shadowed(said["payload"]), said.get("key")
     if said.get("points") is not None:
         ids = [point_id(one) for one in said["points"]]
-        collection.shard.update(_UPDATE.set_payload(ids, said["payload"], said.get("key")))
+        collection.shard.update(_UPDATE.set_payload(ids, payload, key))
         return _done()
-    update = _UPDATE.set_payload_by_filter(_required(said), said["payload"], said.get("key"))
+    update = _UPDATE.set_payload_by_filter(
+        _required(said), shadowed(said["payload"]), said.get("key")
+    )
     collection.shard.update(update)
     return _done()
 
@@ -157,7 +162,7 @@ def _done() -> Json:
 def _record(record: Any) -> dict[str, Json]:
     found: dict[str, Json] = {"id": _plain_id(record.id)}
     if record.payload is not None:
-        found["payload"] = record.payload
+        found["payload"] = unshadowed(record.payload)
     if record.vector is not None:
         found["vector"] = record.vector
     return found

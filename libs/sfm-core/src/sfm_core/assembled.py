@@ -6,7 +6,8 @@ from functools import partial
 
 from sfm_core.adapters.embedders import ObservedEmbedder
 from sfm_core.adapters.shared import Shared
-from sfm_core.errors import Unavailable
+from sfm_core.adapters.vector_stores import ObservedVectorStore
+from sfm_core.errors import Misconfigured, Unavailable
 from sfm_core.find import Find
 from sfm_core.graph import Graph
 from sfm_core.importance import METHODS
@@ -47,6 +48,10 @@ class Runtime:
     clock: Clock
     shared: Shared
     """What is shared with other processes beside the record store."""
+    vectors: ObservedVectorStore | None
+    """The vector index beside it, where there is one."""
+    vectors_required: bool
+    """Whether recalls rest on it: no vectors are held in this process."""
     tenant_rules: str
     """`enforced`, or why the database does not enforce row-level security."""
 
@@ -74,7 +79,8 @@ class Runtime:
         embedder = Dependency(
             name="embedder", ok=True, required=True, detail=f"{info.name} ({kind})"
         )
-        return Readiness(dependencies=(store, embedder, *await self._redis()))
+        beside = (*await self._redis(), *await self._vector_store())
+        return Readiness(dependencies=(store, embedder, *beside))
 
     async def _redis(self) -> Sequence[Dependency]:
         """Redis only degrades: without it requests are counted per process, rows come from
@@ -87,6 +93,17 @@ class Runtime:
         except Unavailable as error:
             return (Dependency(name="redis", ok=False, required=False, detail=error.detail),)
         return (Dependency(name="redis", ok=True, required=False),)
+
+    async def _vector_store(self) -> Sequence[Dependency]:
+        """With vectors in this process Qdrant only degrades: what is stored is indexed later."""
+        if self.vectors is None:
+            return ()
+        required = self.vectors_required
+        try:
+            await self.vectors.ping()
+        except (Misconfigured, Unavailable) as error:
+            return (Dependency(name="qdrant", ok=False, required=required, detail=error.detail),)
+        return (Dependency(name="qdrant", ok=True, required=required),)
 
     def _embedder_facts(self) -> dict[str, Json]:
         info = self.embedder.info
@@ -111,6 +128,8 @@ def show(runtime: Runtime, telemetry: PrometheusTelemetry) -> None:
     telemetry.gauge("embedder_queue_texts", lambda: float(runtime.embedder.statistics().waiting))
     if redis := runtime.shared.redis:
         telemetry.gauge("redis_breaker_open", lambda: float(redis.is_broken))
+    if vectors := runtime.vectors:
+        telemetry.gauge("vector_store_breaker_open", lambda: float(vectors.is_broken))
     if runtime.shared.limiter is not None:
         telemetry.gauge("limiter_shared", lambda: float(runtime.shared.counts_in_redis))
     telemetry.gauge("view_namespaces", lambda: float(views.totals()[0]))

@@ -8,10 +8,10 @@ from typing import Any, cast, override
 import anyio
 import pytest
 
+from sfm_core.adapters.breaker import FAILURES, Breaker
 from sfm_core.adapters.failover_limiter import FailoverLimiter
 from sfm_core.adapters.inmemory import InMemoryStore
 from sfm_core.adapters.inmemory_limiter import InMemoryLimiter
-from sfm_core.adapters.redis.breaker import FAILURES, Breaker
 from sfm_core.adapters.redis.cache import RedisCache
 from sfm_core.adapters.redis.limiter import RedisLimiter
 from sfm_core.adapters.redis.link import BUDGET_S, RedisLink
@@ -83,7 +83,7 @@ def link_to(server: object, jobs: OwnedJobs) -> RedisLink:
     return RedisLink(
         cast("Any", server),
         jobs=jobs,
-        breaker=Breaker(anyio.current_time),
+        breaker=Breaker(anyio.current_time, of="Redis"),
         telemetry=NoTelemetry(),
         budget_s=BUDGET_S,
     )

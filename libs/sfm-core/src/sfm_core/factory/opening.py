@@ -6,6 +6,7 @@ from pathlib import Path
 
 from sfm_core.adapters.embedders import ObservedEmbedder, open_embedder
 from sfm_core.adapters.shared import Shared, open_shared
+from sfm_core.adapters.vector_stores import open_vector_store
 from sfm_core.adapters.view_files import DiskViewFiles
 from sfm_core.assembled import Runtime
 from sfm_core.factory.policies import recall_policy_of, scoring_of
@@ -42,8 +43,8 @@ async def open_runtime(
     through Redis where there is one.
 
     Raises:
-        Misconfigured: a setting is missing, a model file is wrong, or the database's schema is
-            not this version's.
+        Misconfigured: a setting is missing, a model file is wrong, the database's schema is
+            not this version's, or Qdrant is not to be used as the settings say.
         Unavailable: PostgreSQL does not answer.
     """
     clock = clock or SystemClock()
@@ -62,6 +63,9 @@ async def open_runtime(
             )
         )
         stores = await stores_over(pool, embedder.info.dim)
+        vectors = await stack.enter_async_context(
+            open_vector_store(settings, dim=embedder.info.dim, telemetry=telemetry)
+        )
         if shared.cache is not None:
             shared.cache.turn_to((await stores.records.marks("default", ())).log)
         generations = Generations()
@@ -88,6 +92,7 @@ async def open_runtime(
                 embedder=embedder,
                 stores=stores,
                 shared=shared,
+                vectors=vectors,
                 accesses=accesses,
                 recall=recall,
                 jobs=jobs,

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from sfm_core.adapters.embedders import ObservedEmbedder
 from sfm_core.adapters.shared import Shared
+from sfm_core.adapters.vector_stores import ObservedVectorStore
 from sfm_core.assembled import Runtime
 from sfm_core.factory.policies import upkeep_policy_of
 from sfm_core.factory.stores import Stores
@@ -14,7 +15,7 @@ from sfm_core.lexical.analysis import Analyzer
 from sfm_core.log.erase import Erase
 from sfm_core.log.following import Following, Wakes
 from sfm_core.owned import OwnedJobs
-from sfm_core.ports import Clock, Telemetry
+from sfm_core.ports import Clock, Projection, Telemetry
 from sfm_core.recall.engine import RecallEngine
 from sfm_core.recall.erased import ErasableCache, ErasableViews
 from sfm_core.recall.graphs import GraphViews
@@ -37,6 +38,7 @@ class Opened:
     embedder: ObservedEmbedder
     stores: Stores
     shared: Shared
+    vectors: ObservedVectorStore | None
     accesses: Accesses
     recall: RecallEngine
     jobs: OwnedJobs
@@ -77,6 +79,8 @@ def use_cases_over(opened: Opened) -> Runtime:
         embedder=embedder,
         clock=clock,
         shared=shared,
+        vectors=opened.vectors,
+        vectors_required=not opened.settings.fast_core,
         tenant_rules=stores.tenant_rules,
     )
 
@@ -143,10 +147,14 @@ def _imports(opened: Opened, commits: Commits) -> Imports:
 
 
 def _erase(opened: Opened, cache: ErasableCache | None, wakes: Wakes) -> Erase:
+    projections: dict[str, Projection] = {"views": ErasableViews(opened.recall.views)}
+    if cache is not None:
+        projections["cache"] = cache
+    if opened.vectors is not None:
+        projections["vector_store"] = opened.vectors
     return Erase(
         eraser=opened.stores.eraser,
-        projections={"views": ErasableViews(opened.recall.views)}
-        | ({} if cache is None else {"cache": cache}),
+        projections=projections,
         generations=opened.generations,
         jobs=opened.jobs,
         wake=wakes.wake,

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
+from sfm_core.runtime.qdrant_settings import QdrantSettings
 from sfm_core.runtime.secret import Secret
 from sfm_core.runtime.settings import setting
 from sfm_core.runtime.upkeep_settings import UpkeepSettings
@@ -15,7 +16,7 @@ type SslMode = Literal["disable", "allow", "prefer", "require", "verify-ca", "ve
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CoreSettings(UpkeepSettings):
+class CoreSettings(UpkeepSettings, QdrantSettings):
     postgres_url: Secret | None = setting(
         "POSTGRES_URL", default=None, doc="PostgreSQL to use; standalone brings its own."
     )
@@ -102,7 +103,7 @@ class CoreSettings(UpkeepSettings):
 
     def faults(self) -> list[str]:
         """Rules that span fields."""
-        found: list[str] = [*UpkeepSettings.faults(self)]
+        found: list[str] = [*UpkeepSettings.faults(self), *QdrantSettings.faults(self)]
         if (self.postgres_ssl_cert is None) != (self.postgres_ssl_key is None):
             found.append("POSTGRES_SSL_CERT and POSTGRES_SSL_KEY are given together or not at all")
         weights = (

@@ -54,6 +54,9 @@ LABEL_VALUES: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
     {
         "method": frozenset({"GET", "PUT", "POST", "PATCH", "DELETE", "HEAD", "OPTIONS"}),
         "outcome": OUTCOMES,
+        "operation": frozenset(
+            {"prepare", "put", "get", "search", "scan", "count", "delete", "ping"}
+        ),
         "mode": frozenset(Mode),
         "effect": frozenset(EffectKind),
         "normaliser": frozenset(METHODS),
@@ -128,6 +131,13 @@ METRICS: Final[Mapping[str, Metric]] = MappingProxyType(
             _info("embedder_info", "The embedder in use.", "name", "semantic", "revision"),
             _seconds("redis_duration_seconds", "Time a caller waited for Redis.", "outcome"),
             _gauge("redis_breaker_open", "1 while Redis is passed by, because it failed."),
+            _seconds(
+                "vector_store_duration_seconds",
+                "Time of one call to Qdrant.",
+                "operation",
+                "outcome",
+            ),
+            _gauge("vector_store_breaker_open", "1 while Qdrant is passed by, because it failed."),
             _counter("cache_rows_total", "Rows of hits asked of the read cache.", "result"),
             _gauge("limiter_shared", "1: requests are counted in Redis; 0: by this process."),
             _counter("rate_limited_total", "Requests refused by the rate limit."),

@@ -29,6 +29,7 @@ _STAGES: Final[Mapping[str, str]] = {
     "store_duration_seconds": "store",
     "recall_duration_seconds": "recall",
     "view_load_seconds": "view.load",
+    "vector_store_duration_seconds": "qdrant",
 }
 _FLUSH_S: Final = 2.0
 
@@ -237,7 +238,7 @@ class _Observing:
     def observe(self, name: str, value: float, **labels: str) -> None:
         self._telemetry.observe(name, value, **labels)
         if name in _STAGES:
-            stage = labels.get("stage")
+            stage = labels.get("stage") or labels.get("operation")
             now = time_ns()
             span = self._tracer.start_span(
                 f"{_STAGES[name]}.{stage}" if stage else _STAGES[name],

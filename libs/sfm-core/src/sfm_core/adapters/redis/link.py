@@ -12,7 +12,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as NoConnection
 from redis.exceptions import RedisError, ResponseError
 
-from sfm_core.adapters.redis.breaker import Breaker
+from sfm_core.adapters.breaker import Breaker
 from sfm_core.errors import ErrorKind, Misconfigured, SfmError, Unavailable
 from sfm_core.owned import OwnedJobs
 from sfm_core.ports import Jobs, NoTelemetry, Telemetry
@@ -78,7 +78,7 @@ class RedisLink:
                 yield cls(
                     client,
                     jobs=owner,
-                    breaker=Breaker(anyio.current_time),
+                    breaker=Breaker(anyio.current_time, of="Redis"),
                     telemetry=telemetry or NoTelemetry(),
                     budget_s=budget_s,
                 )

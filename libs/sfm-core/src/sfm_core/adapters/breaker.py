@@ -14,8 +14,10 @@ LONGEST_PAUSE_S: Final = 8.0
 class Breaker:
     """Closed: calls pass. Open: none does, for a pause that doubles. Half-open: one may try."""
 
-    def __init__(self, now_s: Callable[[], float]) -> None:
+    def __init__(self, now_s: Callable[[], float], *, of: str) -> None:
+        """`of`: whose it is, for the message."""
         self._now_s = now_s
+        self._of = of
         self._failures = 0
         self._pause_s = FIRST_PAUSE_S
         self._open_until: float | None = None
@@ -34,7 +36,7 @@ class Breaker:
         if self._open_until is None:
             return
         if self._trying or self._now_s() < self._open_until:
-            raise Unavailable("Redis is passed by: it did not answer")
+            raise Unavailable(f"{self._of} is passed by: it did not answer")
         self._trying = True
 
     def succeeded(self) -> None:
