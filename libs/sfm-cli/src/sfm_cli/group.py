@@ -32,6 +32,10 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "delete": ("delete", "Delete the memory at a coordinate."),
         "delete-many": ("delete_many", "Delete many memories, by coordinates or a filter."),
         "decay": ("decay", "Let expire, prune and decay what is due; --dry-run only tells."),
+        "reconcile": (
+            "reconcile",
+            "Mend what differs from the record store; --dry-run tells.",
+        ),
         "link": ("link", "Link a memory to another."),
         "unlink": ("unlink", "End a link."),
         "path": ("path", "Find the strongest way from a memory to another."),

@@ -160,6 +160,17 @@ def effects(document: Document) -> Table:
     return made
 
 
+def repairs(document: Document) -> Table:
+    """What reconciling did, or would do."""
+    made = table("job", "effect", "memory", "keys", rest="keys")
+    for job in document["jobs"]:
+        for effect in job["effects"]:
+            where = place(effect["coordinate"]) if "coordinate" in effect else effect.get("id", "-")
+            keys = plain(" ".join(effect.get("removed", [])))
+            made.add_row(job["job"], effect["kind"], where, keys)
+    return made
+
+
 def linked(document: Document) -> Text:
     ends = f"{place(document['from'])} -> {place(document['to'])}"
     how = f"weight {document['weight']:g}, version {document['version']}"

@@ -17,6 +17,8 @@ from sfm_core.model import Json, StoreStats
 from sfm_core.ports import Clock, Digests, EventLog, RecordStore
 from sfm_core.recall.engine import RecallEngine
 from sfm_core.recall.rebuild import Rebuild
+from sfm_core.reconcile.schedule import Schedule
+from sfm_core.reconcile.use_case import Reconcile
 from sfm_core.remember import Lifecycle, Remember
 from sfm_core.runtime.metrics import PrometheusTelemetry
 from sfm_core.runtime.readiness import Dependency, Readiness
@@ -41,6 +43,9 @@ class Runtime:
     imports: Imports
     erase: Erase
     rebuild: Rebuild
+    reconcile: Reconcile
+    schedule: Schedule
+    """The same again and again, for who runs it."""
     digests: Digests
     following: Following
     accesses: Accesses

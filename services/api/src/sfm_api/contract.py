@@ -96,6 +96,7 @@ OPERATIONS: Final = (
     _read("listEvents", "GET", f"{_NS}/events", events.events),
     _read("namespaceStats", "GET", f"{_NS}/stats", overview.stats),
     _write("runDecay", "POST", f"{_NS}/decay:run", upkeep.run, Body.ONE),
+    _admin("runReconcile", "POST", f"{_NS}/reconcile:run", upkeep.reconcile, Body.ONE),
     _open("healthz", "/healthz", overview.healthz),
     _open("readyz", "/readyz", overview.readyz),
     _open("metrics", "/metrics", overview.metrics),

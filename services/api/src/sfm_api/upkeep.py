@@ -1,4 +1,4 @@
-"""Handler of `/v1/{ns}/decay:run`: decode, call, encode."""
+"""Handlers of `/v1/{ns}/decay:run` and `reconcile:run`: decode, call, encode."""
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -16,3 +16,13 @@ async def run(request: Request[State]) -> Response:
     upkeep = request.state["services"].runtime.upkeep
     done = await upkeep.run(headers.namespace(request), dry_run=dry_run)
     return replies.json(encode.upkeep_report(done))
+
+
+async def reconcile(request: Request[State]) -> Response:
+    headers.query(request)
+    headers.keyless(request)
+    asked = (await received(request, decode.reconcile_run)).value
+    done = await request.state["services"].runtime.reconcile.run(
+        headers.namespace(request), jobs=asked.jobs, dry_run=asked.dry_run
+    )
+    return replies.json(encode.reconcile_report(done))

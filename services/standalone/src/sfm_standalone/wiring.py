@@ -19,7 +19,6 @@ from sfm_core.runtime.core_settings import CoreSettings
 from sfm_core.runtime.metrics import PrometheusTelemetry, open_telemetry
 from sfm_core.runtime.secret import Secret
 from sfm_core.runtime.tracing import Tracing
-from sfm_core.upkeep.schedule import every
 from sfm_standalone.postgres import EmbeddedPostgres
 from sfm_standalone.settings import StandaloneSettings
 
@@ -65,7 +64,7 @@ async def open_app(
     tracing: Tracing,
     warmed: Callable[[], None] | None = None,
 ) -> AsyncGenerator[tuple[Starlette, PrometheusTelemetry]]:
-    """The REST application over an open runtime, ready for requests, with upkeep now and then.
+    """The REST application over an open runtime, ready for requests, that reconciles itself.
 
     `warmed` is called when the views that there is room for are loaded.
     """
@@ -82,7 +81,7 @@ async def open_app(
         ) as runtime,
         owned_tasks() as tasks,
     ):
-        tasks.start_soon(every, runtime.upkeep, core.pruning_interval_seconds)
+        tasks.start_soon(runtime.schedule.run)
         api = ApiSettings.of(settings.http, token)
         yield create_app(runtime, api, telemetry=telemetry, tracing=tracing), telemetry
 

@@ -344,7 +344,7 @@ async def test_it_all_runs_through_without_being_asked_again(
     for n in range(7):
         await bench.put(str(n))
     bench.clock.advance(9 * DAY)
-    await bench.upkeep.run_all()
+    await bench.upkeep.run_namespaces()
     assert all("raw" not in m.draft.payload for m in (await bench.live()).values())
 
 
@@ -421,7 +421,7 @@ async def test_an_outage_comes_out_and_the_next_run_goes_on() -> None:
     with pytest.raises(Unavailable):
         await bench.run()
     bench.store.before_apply = down
-    await bench.upkeep.run_all()
+    await bench.upkeep.run_namespaces()
     assert bench.types("1") == ["created"]
     assert len((await bench.run()).effects) == 1
 
@@ -512,8 +512,8 @@ async def test_idempotency_keys_are_forgotten_when_their_time_is_over() -> None:
     said, receipt = MemoryDraft(payload={"a": 1}), Receipt(key="k", fingerprint=b"f")
     await bench.remember.store(NS, at("1"), said, receipt=receipt)
     bench.clock.set(datetime.now(UTC) + 2 * DAY - HOUR)
-    await bench.upkeep.run_all()
+    await bench.upkeep.sweep_receipts()
     assert (await bench.remember.store(NS, at("1"), said, receipt=receipt)).replayed
     bench.clock.set(datetime.now(UTC) + 2 * DAY + HOUR)
-    await bench.upkeep.run_all()
+    await bench.upkeep.sweep_receipts()
     assert not (await bench.remember.store(NS, at("1"), said, receipt=receipt)).replayed

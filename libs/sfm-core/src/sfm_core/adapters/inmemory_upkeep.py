@@ -122,16 +122,17 @@ class InMemoryUpkeep:
         return self._store.forget_receipts(before, limit)
 
     @asynccontextmanager
-    async def held(self, namespace: str, job: str) -> AsyncGenerator[bool]:
+    async def held(self, namespace: str, *jobs: str) -> AsyncGenerator[bool]:
         await anyio.lowlevel.checkpoint()
-        is_ours = (namespace, job) not in self._jobs
+        wanted = {(namespace, job) for job in jobs}
+        is_ours = not wanted & self._jobs
         if is_ours:
-            self._jobs.add((namespace, job))
+            self._jobs |= wanted
         try:
             yield is_ours
         finally:
             if is_ours:
-                self._jobs.discard((namespace, job))
+                self._jobs -= wanted
 
     def _page(
         self, namespace: str, now: datetime, after: Coordinate | None

@@ -19,12 +19,14 @@ from sfm_core.decode.links import link, link_key, links_asked, neighbor_query, p
 from sfm_core.decode.listings import list_query
 from sfm_core.decode.memories import batch, coordinate_list, memory_draft, memory_with_coordinate
 from sfm_core.decode.recalls import recall_batch, recall_query
+from sfm_core.decode.reconcile import ReconcileQuery, reconcile_run
 from sfm_core.decode.transfers import export_query, import_mode, transfer_line
 from sfm_core.decode.upkeep import upkeep_run
 
 __all__ = [
     "EventQuery",
     "RebuildQuery",
+    "ReconcileQuery",
     "asked_version",
     "batch",
     "coordinate_list",
@@ -48,6 +50,7 @@ __all__ = [
     "rebuild",
     "recall_batch",
     "recall_query",
+    "reconcile_run",
     "restored_version",
     "selection",
     "transfer_line",

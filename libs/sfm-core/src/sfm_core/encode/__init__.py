@@ -16,7 +16,7 @@ from sfm_core.encode.recalls import (
     recall_result,
     recall_results,
 )
-from sfm_core.encode.upkeep import stats, upkeep_report
+from sfm_core.encode.upkeep import reconcile_report, stats, upkeep_report
 from sfm_core.encode.values import Document, instant
 
 __all__ = [
@@ -42,6 +42,7 @@ __all__ = [
     "recall_facts",
     "recall_result",
     "recall_results",
+    "reconcile_report",
     "stats",
     "stored",
     "upkeep_report",

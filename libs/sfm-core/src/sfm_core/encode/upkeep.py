@@ -1,7 +1,7 @@
 """Counts of the store and reports of upkeep."""
 
 from sfm_core.encode.values import Document
-from sfm_core.model import StoreStats, UpkeepReport
+from sfm_core.model import JobReport, ReconcileReport, Repair, StoreStats, UpkeepReport
 
 
 def stats(counts: StoreStats) -> Document:
@@ -35,3 +35,34 @@ def upkeep_report(done: UpkeepReport) -> Document:
         "complete": done.complete,
         "over_limit": done.over_limit,
     }
+
+
+def reconcile_report(done: ReconcileReport) -> Document:
+    """What a run did, or would do, job by job and memory by memory."""
+    return {
+        "dry_run": done.dry_run,
+        "complete": done.complete,
+        "jobs": [_job(job) for job in done.jobs],
+    }
+
+
+def _job(done: JobReport) -> Document:
+    return {
+        "job": done.job.value,
+        "complete": done.complete,
+        "counts": {str(kind): number for kind, number in sorted(done.counts.items())},
+        "effects": [_repair(effect) for effect in done.effects],
+        "over_limit": done.over_limit,
+    }
+
+
+def _repair(effect: Repair) -> Document:
+    """What is not said of it is left out."""
+    document: Document = {"kind": str(effect.kind)}
+    if effect.id is not None:
+        document["id"] = str(effect.id)
+    if effect.coordinate is not None:
+        document["coordinate"] = effect.coordinate.numbers()
+        document["version"] = effect.version
+        document["removed"] = list(effect.removed)
+    return document

@@ -6,7 +6,7 @@ from sfm_core.adapters.embedders import ObservedEmbedder
 from sfm_core.adapters.shared import Shared
 from sfm_core.adapters.vector_stores import ObservedVectorStore
 from sfm_core.assembled import Runtime
-from sfm_core.factory.policies import upkeep_policy_of
+from sfm_core.factory.reconciling import Reconciling, reconciling_over
 from sfm_core.factory.stores import Stores
 from sfm_core.find import Find
 from sfm_core.generations import Generations
@@ -25,7 +25,6 @@ from sfm_core.remember import Commits, Lifecycle, Remember
 from sfm_core.runtime.core_settings import CoreSettings
 from sfm_core.transfer import Exports, Imports, Landing
 from sfm_core.upkeep.accesses import Accesses
-from sfm_core.upkeep.use_case import Upkeep
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,11 +59,14 @@ def use_cases_over(opened: Opened) -> Runtime:
         wake=wakes.wake,
         generations=generations,
     )
+    reconciling = _reconciling(opened, commits)
     return Runtime(
         remember=_remember(opened, commits),
         lifecycle=_lifecycle(opened, commits),
         recall=recall,
-        upkeep=_upkeep(opened, commits),
+        upkeep=reconciling.upkeep,
+        reconcile=reconciling.use_case,
+        schedule=reconciling.schedule(opened.settings, opened.telemetry),
         graph=_graph(opened, commits),
         find=Find(finder=stores.finder, clock=clock),
         accesses=opened.accesses,
@@ -106,21 +108,15 @@ def _lifecycle(opened: Opened, commits: Commits) -> Lifecycle:
     )
 
 
-def _upkeep(opened: Opened, commits: Commits) -> Upkeep:
-    rows = opened.stores.upkeep
-    return Upkeep(
-        rows=rows,
-        feed=opened.stores.records,
-        accesses=rows,
-        receipts=rows,
-        locks=rows,
-        records=opened.stores.records,
+def _reconciling(opened: Opened, commits: Commits) -> Reconciling:
+    return reconciling_over(
+        settings=opened.settings,
+        stores=opened.stores,
         embedder=opened.embedder,
         commits=commits,
         clock=opened.clock,
-        policy=upkeep_policy_of(opened.settings),
         telemetry=opened.telemetry,
-        at_once=max(1, opened.settings.postgres_pool_size // 4),
+        views=opened.recall.views,
     )
 
 

@@ -103,11 +103,11 @@ class NoNotes:
 class JobLocks(Protocol):
     """Lets one process at a time do a job in a namespace."""
 
-    def held(self, namespace: str, job: str) -> AbstractAsyncContextManager[bool]:
-        """True inside the block: nobody else, in any process, does this job there meanwhile.
+    def held(self, namespace: str, *jobs: str) -> AbstractAsyncContextManager[bool]:
+        """True inside the block: nobody else, in any process, does these jobs there meanwhile.
 
-        False: somebody does; nothing is waited for. Given back at the end of the block, and by
-        the store when the process or its connection dies.
+        False: somebody does one of them; nothing is waited for, and none is held. Given back at
+        the end of the block, and by the store when the process or its connection dies.
 
         Raises:
             Unavailable: the store does not answer.

@@ -8,7 +8,7 @@ from typing import Final
 
 from sfm_core.errors import ErrorKind
 from sfm_core.importance import METHODS
-from sfm_core.model import Accepted, EffectKind, Mode
+from sfm_core.model import Accepted, EffectKind, JobName, Mode, RepairKind
 from sfm_core.timing import CRASH, OK
 
 PREFIX: Final = "sfm_"
@@ -58,7 +58,8 @@ LABEL_VALUES: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
             {"prepare", "put", "get", "search", "scan", "count", "delete", "ping"}
         ),
         "mode": frozenset(Mode),
-        "effect": frozenset(EffectKind),
+        "effect": frozenset({*EffectKind, *RepairKind, "published", "forgotten"}),
+        "job": frozenset(JobName),
         "normaliser": frozenset(METHODS),
         "event": frozenset({"restored", "refused", "saved", "not_saved"}),
         "result": frozenset({"hit", "miss", "stale"}),
@@ -128,6 +129,11 @@ METRICS: Final[Mapping[str, Metric]] = MappingProxyType(
             _seconds("embedder_duration_seconds", "Time on the threads for one go.", "outcome"),
             _seconds("upkeep_duration_seconds", "Time of one upkeep run.", "outcome"),
             _counter("upkeep_effects_total", "Memories that upkeep changed.", "effect"),
+            _seconds("reconcile_duration_seconds", "Time of a round of a job.", "job", "outcome"),
+            _counter("reconcile_effects_total", "What a job did.", "job", "effect"),
+            _counter(
+                "parity_differences_total", "Differences that an audit found, to last.", "effect"
+            ),
             _info("embedder_info", "The embedder in use.", "name", "semantic", "revision"),
             _seconds("redis_duration_seconds", "Time a caller waited for Redis.", "outcome"),
             _gauge("redis_breaker_open", "1 while Redis is passed by, because it failed."),

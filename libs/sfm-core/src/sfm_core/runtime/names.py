@@ -8,6 +8,7 @@ from typing import Final
 
 SFM_NAMES: Final = frozenset(
     {
+        "SFM_AUDIT_INTERVAL_SECONDS",
         "SFM_DATA_DIR",
         "SFM_DECAY_KEYS_BY_LEVEL",
         "SFM_DECAY_PROTECT_IMPORTANCE",
@@ -35,6 +36,7 @@ SFM_NAMES: Final = frozenset(
         "SFM_RECALL_WEIGHT_RECENCY",
         "SFM_RECALL_WEIGHT_VECTOR",
         "SFM_RECEIPT_TTL_SECONDS",
+        "SFM_RECONCILE_INTERVAL_SECONDS",
         "SFM_SHUTDOWN_GRACE_SECONDS",
         "SFM_SLAB_MAX_BYTES",
         "SFM_SLAB_SNAPSHOT_DIR",

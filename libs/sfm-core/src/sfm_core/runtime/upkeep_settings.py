@@ -1,4 +1,4 @@
-"""Settings of decay, pruning and expiry."""
+"""Settings of decay, pruning, expiry and reconciling."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -49,6 +49,21 @@ class UpkeepSettings:
         low=1,
         high=86_400 * 7,
         doc="How often expiry, pruning and decay run.",
+    )
+
+    reconcile_interval_seconds: float = setting(
+        "SFM_RECONCILE_INTERVAL_SECONDS",
+        default=5.0,
+        low=0.1,
+        high=3600,
+        doc="How often what was not published or indexed is seen to, and what changed audited.",
+    )
+    audit_interval_seconds: float = setting(
+        "SFM_AUDIT_INTERVAL_SECONDS",
+        default=30.0,
+        low=0.1,
+        high=86_400 * 7,
+        doc="How often all namespaces are audited, changed or not; less often when it takes long.",
     )
 
     def faults(self) -> Iterable[str]:

@@ -1,7 +1,8 @@
 """Expiry, pruning and decay of a namespace: planned, then done, each effect by itself."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final, final
 
@@ -127,19 +128,22 @@ class Upkeep:
                 await self._accesses.sweep(namespace)
         return _report(plan, done, dry_run=False)
 
-    async def run_all(self) -> None:
+    async def run_namespaces(self) -> Mapping[str, int]:
         """Do all that is due in every namespace; what fails in one is logged and left.
 
-        Idempotency keys that were remembered long enough go too.
+        How many effects there were of each kind.
 
         Raises:
             Unavailable: the store does not answer at all.
         """
-        await self.sweep_receipts()
+        done = Counter[str]()
         for namespace in await self._records.namespaces():
             try:
-                while not (report := await self.run(namespace)).complete and report.effects:
-                    pass
+                report = await self.run(namespace)
+                done.update(effect.kind for effect in report.effects)
+                while not report.complete and report.effects:
+                    report = await self.run(namespace)
+                    done.update(effect.kind for effect in report.effects)
             except Conflict:
                 continue  # whoever runs there does it
             except SfmError as error:
@@ -147,6 +151,7 @@ class Upkeep:
             else:
                 if report.over_limit:
                     _LOG.warning("upkeep.over_limit", extra={"memories": report.over_limit})
+        return done
 
     async def sweep_receipts(self) -> int:
         """Forget the idempotency keys, of every namespace, older than `policy.receipt_ttl`.

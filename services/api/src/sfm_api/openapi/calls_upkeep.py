@@ -1,4 +1,4 @@
-"""The call that lets memories decay, be pruned and expire."""
+"""The calls that let memories decay, be pruned and expire, and that mend what differs."""
 
 from typing import Final
 
@@ -16,6 +16,21 @@ CALLS: Final[dict[str, Call]] = {
         body="UpkeepIn",
         example={"dry_run": True},
         answers={200: answer("Exactly what happened, or would.", "UpkeepReport")},
+        errors=(409,),
+    ),
+    "runReconcile": Call(
+        tag="operations",
+        summary="Do the reconciler's jobs in one namespace",
+        description="`upkeep`: as `decay:run`. `wal`: memories that could not be indexed when they "
+        "were stored are indexed. `parity`: the vector index, and the view of the process that "
+        "answers, are compared with the record store, first by digests; what differs at two looks "
+        "is mended, and memories without a vector of the model in use are embedded. With "
+        "`dry_run`, tells what would happen, and the same then happens when nothing intervenes. "
+        "Running again does nothing twice, so it takes no `Idempotency-Key`. 409: another "
+        "process does one of these jobs in this namespace.",
+        body="ReconcileIn",
+        example={"dry_run": True, "jobs": ["parity"]},
+        answers={200: answer("Exactly what happened, or would.", "ReconcileReport")},
         errors=(409,),
     ),
 }

@@ -115,30 +115,39 @@ class PostgresUpkeep:
             return int(await connection.fetchval(_SQL["sweep_receipts"], before, limit))
 
     @asynccontextmanager
-    async def held(self, namespace: str, job: str) -> AsyncGenerator[bool]:
+    async def held(self, namespace: str, *jobs: str) -> AsyncGenerator[bool]:
         """A lock of the session, not of a transaction: a job is many transactions.
 
         It costs one connection of the pool meanwhile. A connection that may still have the lock
         is closed and not given back, since the pool's others would take the lock for theirs.
         """
         async with self._pool.unscoped() as connection:
-            is_settled = False
+            is_settled, taken = False, list[str]()
             try:
-                is_ours = bool(await connection.fetchval(_SQL["try_job"], namespace, job))
+                for job in jobs:
+                    if not await connection.fetchval(_SQL["try_job"], namespace, job):
+                        break
+                    taken.append(job)
+                is_ours = len(taken) == len(jobs)
+                if not is_ours:
+                    await _give_back(connection, namespace, taken)
+                    taken = []
                 try:
                     yield is_ours
                 finally:
-                    if is_ours:
-                        with (
-                            anyio.move_on_after(_UNLOCK_S, shield=True),
-                            suppress(SfmError),
-                            translated(),
-                        ):
-                            await connection.fetchval(_SQL["end_job"], namespace, job)
-                            is_settled = True
-                    else:
+                    with (
+                        anyio.move_on_after(_UNLOCK_S, shield=True),
+                        suppress(SfmError),
+                        translated(),
+                    ):
+                        await _give_back(connection, namespace, taken)
                         is_settled = True
             finally:
                 if not is_settled:
                     with suppress(asyncpg.InterfaceError):  # it is gone already
                         connection.terminate()
+
+
+async def _give_back(connection: Connection, namespace: str, jobs: Sequence[str]) -> None:
+    for job in jobs:
+        await connection.fetchval(_SQL["end_job"], namespace, job)

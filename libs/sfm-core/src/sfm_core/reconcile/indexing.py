@@ -1,0 +1,123 @@
+"""Bringing memories to where the record store has them: embedded, and in the vector index."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Final, final
+from uuid import UUID
+
+from sfm_core.errors import Conflict
+from sfm_core.model import F32, RepairKind, VectorPoint, ViewRow
+from sfm_core.ports import Embedder, RecordStore, VectorMender, VectorStore
+from sfm_core.text import indexed_text
+
+_CHUNK: Final = 64
+_TRIES: Final = 3
+
+
+@final
+class Indexing:
+    """By state: what is written is what the record store has at that moment, never what a
+    message said. Doing it again, or at the same time elsewhere, changes nothing: the index keeps
+    the higher position.
+    """
+
+    def __init__(
+        self,
+        *,
+        records: RecordStore,
+        mender: VectorMender,
+        embedder: Embedder,
+        vectors: VectorStore | None,
+    ) -> None:
+        """`vectors`: None where there is no index; memories are then only embedded."""
+        self._records = records
+        self._mender = mender
+        self._embedder = embedder
+        self._vectors = vectors
+
+    async def bring(self, namespace: str, ids: Collection[UUID]) -> dict[UUID, RepairKind]:
+        """What was done to each: `PUT`, `EMBEDDED` or `BURIED`.
+
+        A memory that the record store does not know has no entry, nor has one to which nothing
+        had to be done.
+
+        Raises:
+            Conflict: the namespace was erased again and again meanwhile.
+            Unavailable: a store or the embedder does not answer; some may have been done.
+        """
+        ordered, done = list(ids), dict[UUID, RepairKind]()
+        for start in range(0, len(ordered), _CHUNK):
+            done |= await self._brought(namespace, ordered[start : start + _CHUNK])
+        return done
+
+    async def _brought(self, namespace: str, ids: Sequence[UUID]) -> dict[UUID, RepairKind]:
+        revision = self._embedder.info.model_revision
+        for _ in range(_TRIES):
+            generation = await self._records.generation(namespace)
+            rows = await self._records.view_rows(namespace, ids, model_revision=revision)
+            try:
+                done = await self._written(namespace, rows, generation)
+            except Conflict:
+                done = {}
+            if await self._records.generation(namespace) == generation:
+                return done
+            # an erasure may have swept the index before these came: they are of no life now
+            if self._vectors is not None:
+                await self._vectors.remove(namespace, ids)
+        raise Conflict("the namespace was erased again and again meanwhile")
+
+    async def _written(
+        self, namespace: str, rows: Sequence[ViewRow], generation: int
+    ) -> dict[UUID, RepairKind]:
+        revision = self._embedder.info.model_revision
+        fresh = await self._embedded(rows)
+        if self._vectors is not None and rows:
+            points = [
+                point_of(row, fresh.get(row.id), generation=generation, model_revision=revision)
+                for row in rows
+            ]
+            await self._vectors.put(namespace, points)
+        if fresh:
+            # after the index: whoever finds the vector here may take the memory for indexed
+            given = [(row.id, row.version, fresh[row.id]) for row in rows if row.id in fresh]
+            await self._mender.put_vectors(
+                namespace, given, model_revision=revision, generation=generation
+            )
+        done: dict[UUID, RepairKind] = {}
+        for row in rows:
+            if row.id in fresh:
+                done[row.id] = RepairKind.EMBEDDED
+            elif self._vectors is not None:
+                done[row.id] = RepairKind.BURIED if row.deleted else RepairKind.PUT
+        return done
+
+    async def _embedded(self, rows: Sequence[ViewRow]) -> Mapping[UUID, F32]:
+        """Vectors of the live ones that have none."""
+        bare = [row for row in rows if not row.deleted and row.vector is None]
+        if not bare:
+            return {}
+        vectors = await self._embedder.embed(
+            [indexed_text(row.text, source=row.source, occurred_at=row.occurred_at) for row in bare]
+        )
+        return {row.id: vector for row, vector in zip(bare, vectors, strict=True)}
+
+
+def point_of(
+    row: ViewRow, fresh: F32 | None, *, generation: int, model_revision: str
+) -> VectorPoint:
+    if row.deleted:
+        return VectorPoint(
+            id=row.id,
+            version=row.version,
+            position=row.position,
+            generation=generation,
+            deleted=True,
+        )
+    return VectorPoint(
+        id=row.id,
+        version=row.version,
+        position=row.position,
+        generation=generation,
+        kind=row.kind,
+        vector=row.vector if fresh is None else fresh,
+        model_revision=model_revision,
+    )

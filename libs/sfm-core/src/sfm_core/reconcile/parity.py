@@ -1,0 +1,211 @@
+"""The audit: whether the projections are as the record store, and mending where they are not."""
+
+import logging
+from collections.abc import AsyncIterator, Collection, Mapping
+from itertools import batched
+from typing import Final, final
+from uuid import UUID
+
+import anyio
+
+from sfm_core.model import JobName, JobReport, LedgerSum, PointsRebuilt, Repair, RepairKind
+from sfm_core.ports import Embedder, Ledger, NoTelemetry, Telemetry, VectorStore
+from sfm_core.reconcile.indexing import Indexing
+from sfm_core.reconcile.slabs import Slabs
+from sfm_core.reconcile.verdicts import Difference, difference, lacking
+from sfm_core.reconcile.walking import PAGE, Walk
+
+_LOG: Final = logging.getLogger(__name__)
+
+MAX_REPAIRS: Final = 500
+"""Of one run; a repair may cost an embedding, and a call has a deadline."""
+SETTLE_S: Final = 1.0
+"""Between the two looks: what a write in hand takes to come to the index."""
+_ONE_BY_ONE: Final = 32
+"""So many are looked at again each by itself; if there are more, all are read again."""
+_LOGGED: Final = 40
+
+type Differences = dict[UUID, Difference]
+
+
+@final
+class Parity:
+    """Compares digests first, and ids only where those differ.
+
+    A difference counts when it is there at two looks, `settle_s` apart: what vanished was a
+    write under way. PostgreSQL wins: what the index lacks or has as of an older position is put
+    there, what it shows of a memory that lives no more gets its tombstone, what the record
+    store does not know is removed. Memories without a vector of the model in use are embedded,
+    also where there is no index. A view of this process that differs is loaded anew.
+    """
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        embedder: Embedder,
+        indexing: Indexing,
+        vectors: VectorStore | None = None,
+        slabs: Slabs | None = None,
+        telemetry: Telemetry | None = None,
+        settle_s: float = SETTLE_S,
+    ) -> None:
+        self._ledger = ledger
+        self._embedder = embedder
+        self._indexing = indexing
+        self._vectors = vectors
+        self._slabs = slabs
+        self._telemetry = telemetry or NoTelemetry()
+        self._settle_s = settle_s
+
+    async def run(
+        self, namespace: str, *, dry_run: bool = False, but: Collection[UUID] = ()
+    ) -> JobReport:
+        """Mend what differs, at most `MAX_REPAIRS` of it, and tell exactly what was done.
+
+        Memories in `but` are passed over: something else is done about them.
+
+        Raises:
+            Conflict: the namespace was erased again and again meanwhile.
+            Unavailable: a store or the embedder does not answer; what was mended stays.
+        """
+        found, complete, reload = await self._found(namespace, frozenset(but))
+        planned = [Repair(id=id_, kind=one.kind) for id_, one in sorted(found.items())]
+        if dry_run:
+            return _report(planned, complete=complete, reload=reload)
+        for repair in planned:
+            self._telemetry.count("parity_differences_total", effect=repair.kind)
+        done = await self._mended(namespace, found)
+        if reload and self._slabs is not None:
+            self._telemetry.count("parity_differences_total", effect=RepairKind.RELOADED)
+            await self._slabs.reload(namespace)
+        report = _report(
+            [Repair(id=id_, kind=kind) for id_, kind in sorted(done.items())],
+            complete=complete,
+            reload=reload,
+        )
+        _tell(namespace, report)
+        return report
+
+    async def rebuild(self, namespace: str) -> PointsRebuilt | None:
+        """Put every memory and tombstone into the index, and remove from it what is foreign.
+
+        Digests of the index before and after, and of the record store; None: there is no index.
+
+        Raises:
+            Conflict, Unavailable: as `run`.
+        """
+        if self._vectors is None:
+            return None
+        before = await self._vectors.digest(namespace)
+        portion: Differences = {}
+        async for id_, held, row in self._walk(namespace, self._vectors).pairs():
+            kind = RepairKind.REMOVED if row is None else RepairKind.PUT
+            ahead = held is not None and row is not None and held.position > row.position
+            portion[id_] = Difference(kind, ahead)
+            if len(portion) == PAGE:
+                await self._mended(namespace, portion)
+                portion = {}
+        await self._mended(namespace, portion)
+        after = await self._vectors.digest(namespace)
+        return PointsRebuilt(before=before, after=after, truth=(await self._sums(namespace)).points)
+
+    async def _found(self, namespace: str, but: Collection[UUID]) -> tuple[Differences, bool, bool]:
+        """Differences that last, whether these are all, and whether the view is to be reloaded."""
+        suspect = not await self._agree(namespace)
+        reload = self._slabs is not None and await self._slabs.differs(namespace)
+        first, complete = await self._looked(namespace, but) if suspect else ({}, True)
+        if not first and not reload:
+            return {}, True, False
+        await anyio.sleep(self._settle_s)
+        found = await self._again(namespace, first) if first else {}
+        reload = reload and self._slabs is not None and await self._slabs.differs(namespace)
+        return found, complete, reload
+
+    async def _agree(self, namespace: str) -> bool:
+        if self._vectors is None:
+            return not (await self._sums(namespace)).unembedded
+        held = await self._vectors.digest(namespace)
+        sums = await self._sums(namespace)
+        return held == sums.points and not sums.unembedded
+
+    async def _looked(self, namespace: str, but: Collection[UUID]) -> tuple[Differences, bool]:
+        """The first differences by id, as many as one run mends, and whether these are all."""
+        found: Differences = {}
+        async for id_, one in self._differences(namespace):
+            if id_ in but:
+                continue
+            if len(found) == MAX_REPAIRS:
+                return found, False
+            found[id_] = one
+        return found, True
+
+    async def _again(self, namespace: str, first: Differences) -> Differences:
+        """Those of the differences that are still the same."""
+        if self._vectors is not None and len(first) <= _ONE_BY_ONE:
+            walk = self._walk(namespace, self._vectors)
+            now = {id_: difference(*(await walk.pair(id_))[1:]) for id_ in first}
+            return {id_: one for id_, one in first.items() if now[id_] == one}
+        last = max(first)
+        found: Differences = {}
+        async for id_, one in self._differences(namespace):
+            if id_ > last:
+                break
+            if first.get(id_) == one:
+                found[id_] = one
+        return found
+
+    async def _differences(self, namespace: str) -> AsyncIterator[tuple[UUID, Difference]]:
+        if self._vectors is not None:
+            async for id_, held, row in self._walk(namespace, self._vectors).pairs():
+                if (one := difference(held, row)) is not None:
+                    yield id_, one
+            return
+        after: UUID | None = None
+        while page := await self._ledger.rows(
+            namespace, model_revision=self._revision, after=after, limit=PAGE
+        ):
+            for row in page:
+                if (one := lacking(row)) is not None:
+                    yield row.id, one
+            after = page[-1].id
+
+    async def _mended(self, namespace: str, found: Differences) -> Mapping[UUID, RepairKind]:
+        """What became of each; one to which nothing had to be done any more has no entry."""
+        gone = [id_ for id_, one in found.items() if one.ahead or one.kind is RepairKind.REMOVED]
+        if gone and self._vectors is not None:
+            await self._vectors.remove(namespace, gone)
+        # those that were removed too: what was stored in between must not be missing
+        done = await self._indexing.bring(namespace, found)
+        removed = {
+            id_: RepairKind.REMOVED
+            for id_, one in found.items()
+            if one.kind is RepairKind.REMOVED and id_ not in done
+        }
+        return done | removed
+
+    async def _sums(self, namespace: str) -> LedgerSum:
+        return await self._ledger.sums(namespace, model_revision=self._revision)
+
+    def _walk(self, namespace: str, vectors: VectorStore) -> Walk:
+        return Walk(
+            ledger=self._ledger,
+            vectors=vectors,
+            namespace=namespace,
+            model_revision=self._revision,
+        )
+
+    @property
+    def _revision(self) -> str:
+        return self._embedder.info.model_revision
+
+
+def _report(repairs: list[Repair], *, complete: bool, reload: bool) -> JobReport:
+    view = [Repair(kind=RepairKind.RELOADED)] if reload else []
+    return JobReport(job=JobName.PARITY, effects=(*repairs, *view), complete=complete)
+
+
+def _tell(namespace: str, report: JobReport) -> None:
+    for some in batched(report.effects, _LOGGED):
+        ids = {effect.kind: [str(e.id) for e in some if e.kind == effect.kind] for effect in some}
+        _LOG.warning("parity.repaired", extra={"namespace": namespace, "memories": ids})

@@ -1,0 +1,115 @@
+"""Rounds over every namespace that may have something to mend."""
+
+import logging
+from collections.abc import Callable, Mapping
+from time import monotonic
+from typing import Final, final
+
+from sfm_core.errors import Conflict, SfmError, Unavailable
+from sfm_core.model import JobName, JobReport
+from sfm_core.ports import ChangeFeed, JobLocks, Ledger
+from sfm_core.reconcile.parity import Parity
+
+_LOG: Final = logging.getLogger(__name__)
+
+WHOLE_S: Final = 30.0
+"""How often every namespace is looked at, also those nobody wrote to: the index may have lost
+what it held."""
+_SHARE: Final = 20.0
+"""What takes long to compare, a namespace or all of them, is left alone so many times as long."""
+_ENOUGH: Final = 3
+"""Namespaces in a row that fail because nothing answers: then it is not for one's sake."""
+
+
+@final
+class ParityRounds:
+    """Audits the namespaces that changed since they were last found sound; now and then all.
+
+    What changed is asked of the record store by state, so a transaction that ends late is not
+    missed. A namespace that fails stays on the list, behind the others.
+    """
+
+    def __init__(
+        self,
+        *,
+        parity: Parity,
+        ledger: Ledger,
+        feed: ChangeFeed,
+        locks: JobLocks,
+        whole_s: float = WHOLE_S,
+        time: Callable[[], float] = monotonic,
+    ) -> None:
+        self._parity = parity
+        self._ledger = ledger
+        self._feed = feed
+        self._locks = locks
+        self._whole_s = whole_s
+        self._time = time
+        self._token: int | None = None
+        self._whole_at = 0.0
+        self._waiting: dict[str, None] = {}
+        """Those to be looked at, the longest on the list first."""
+        self._not_before: dict[str, float] = {}
+
+    async def round(self) -> Mapping[str, int]:
+        """Look at each namespace on the list once; how much was mended, by kind.
+
+        Raises:
+            Unavailable: the record store does not answer, or nothing does: the rest of the list
+                is for the next round.
+        """
+        now = self._time()
+        is_whole = await self._list()
+        counts = await self._looked(now)
+        if is_whole:
+            self._whole_at = max(self._whole_at, now + (self._time() - now) * _SHARE)
+        return counts
+
+    async def _looked(self, now: float) -> Mapping[str, int]:
+        counts: dict[str, int] = {}
+        failures = 0
+        for namespace in [n for n in self._waiting if self._not_before.get(n, now) <= now]:
+            del self._waiting[namespace]
+            try:
+                report = await self._audited(namespace)
+                failures = 0
+            except Conflict:
+                self._waiting[namespace] = None
+                continue
+            except SfmError as error:
+                self._waiting[namespace] = None
+                _LOG.warning("parity.failed", extra={"kind": error.kind, "detail": error.detail})
+                failures += isinstance(error, Unavailable)
+                if failures == _ENOUGH:
+                    raise
+                continue
+            if report is None or report.effects or not report.complete:
+                self._waiting[namespace] = None  # sound is what a look found sound
+            for kind, number in ({} if report is None else report.counts).items():
+                counts[kind] = counts.get(kind, 0) + number
+        return counts
+
+    async def _list(self) -> bool:
+        """Put down what may have to be mended; whether that is all there is."""
+        token, now = await self._feed.token(), self._time()
+        is_whole = self._token is None or now >= self._whole_at
+        if self._token is None or is_whole:
+            names = await self._ledger.spaces()
+            self._whole_at = now + self._whole_s
+        else:
+            names = sorted(await self._ledger.changed(self._token))
+        self._token = token
+        for name in names:
+            self._waiting.setdefault(name)
+        return is_whole
+
+    async def _audited(self, namespace: str) -> JobReport | None:
+        """None: another process does it."""
+        begun = self._time()
+        async with self._locks.held(namespace, JobName.PARITY) as is_ours:
+            if not is_ours:
+                return None
+            report = await self._parity.run(namespace)
+        took = self._time() - begun
+        self._not_before[namespace] = begun + took * _SHARE
+        return report

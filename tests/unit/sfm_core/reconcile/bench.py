@@ -1,0 +1,129 @@
+"""Everything that reconciling rests on, in memory."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import Random
+
+from sfm_core.adapters.hash_embedder import HashEmbedder
+from sfm_core.adapters.inmemory import InMemoryStore
+from sfm_core.adapters.inmemory_digests import InMemoryDigests
+from sfm_core.adapters.inmemory_erase import InMemoryEraser
+from sfm_core.adapters.inmemory_ledger import InMemoryLedger
+from sfm_core.adapters.inmemory_upkeep import InMemoryUpkeep
+from sfm_core.model import F32, EmbedderInfo
+from sfm_core.reconcile.indexing import Indexing
+from sfm_core.reconcile.parity import Parity
+from sfm_core.reconcile.use_case import Reconcile
+from sfm_core.reconcile.wal import WalReplay
+from sfm_core.remember import Commits, Remember
+from sfm_core.testing.fakes import InlineJobs, ManualClock, RecordingTelemetry
+from sfm_core.upkeep.plan import UpkeepPolicy
+from sfm_core.upkeep.use_case import Upkeep
+from tests.unit.sfm_core.reconcile.index import Index, Wal
+
+NS = "demo"
+
+
+class NoViews:
+    async def apply(
+        self, namespace: str, rows: object, samples: object, links: object = ()
+    ) -> None:
+        del namespace, rows, samples, links
+
+
+class CountingEmbedder:
+    """The hash embedder, and the texts it was asked for."""
+
+    def __init__(self) -> None:
+        self._embedder = HashEmbedder()
+        self.texts: list[str] = []
+
+    @property
+    def info(self) -> EmbedderInfo:
+        return self._embedder.info
+
+    async def embed(self, texts: Sequence[str]) -> F32:
+        self.texts += texts
+        return await self._embedder.embed(texts)
+
+
+@dataclass
+class Bench:
+    store: InMemoryStore
+    ledger: InMemoryLedger
+    eraser: InMemoryEraser
+    index: Index
+    wal: Wal
+    locks: InMemoryUpkeep
+    embedder: CountingEmbedder
+    clock: ManualClock
+    telemetry: RecordingTelemetry
+    indexing: Indexing
+    remember: Remember
+    parity: Parity
+    replay: WalReplay
+    reconcile: Reconcile
+
+    @property
+    def revision(self) -> str:
+        return self.embedder.info.model_revision
+
+    async def is_sound(self, namespace: str = NS) -> bool:
+        sums = await self.ledger.sums(namespace, model_revision=self.revision)
+        return not sums.unembedded and await self.index.digest(namespace) == sums.points
+
+
+def a_bench(policy: UpkeepPolicy | None = None) -> Bench:
+    store, index, wal = InMemoryStore(), Index(), Wal()
+    embedder, clock, telemetry = CountingEmbedder(), ManualClock(), RecordingTelemetry()
+    digests, ledger = InMemoryDigests(store), InMemoryLedger(store)
+    locks = InMemoryUpkeep(store)
+    indexing = Indexing(records=store, mender=digests, embedder=embedder, vectors=index)
+    parity = Parity(
+        ledger=ledger,
+        embedder=embedder,
+        indexing=indexing,
+        vectors=index,
+        telemetry=telemetry,
+        settle_s=0,
+    )
+    replay = WalReplay(
+        wal=wal,
+        indexing=indexing,
+        records=store,
+        embedder=embedder,
+        locks=locks,
+        clock=clock,
+        random=Random(1),
+    )
+    commits = Commits(records=store, embedder=embedder, applied=NoViews(), jobs=InlineJobs())
+    upkeep = Upkeep(
+        rows=locks,
+        feed=store,
+        accesses=locks,
+        receipts=locks,
+        locks=locks,
+        records=store,
+        embedder=embedder,
+        commits=commits,
+        clock=clock,
+        policy=policy,
+    )
+    return Bench(
+        store=store,
+        ledger=ledger,
+        eraser=InMemoryEraser(store),
+        index=index,
+        wal=wal,
+        locks=locks,
+        embedder=embedder,
+        clock=clock,
+        telemetry=telemetry,
+        indexing=indexing,
+        remember=Remember(records=store, embedder=embedder, clock=clock, commits=commits),
+        parity=parity,
+        replay=replay,
+        reconcile=Reconcile(
+            upkeep=upkeep, parity=parity, wal=replay, locks=locks, telemetry=telemetry
+        ),
+    )

@@ -1,0 +1,180 @@
+"""Rounds over every namespace: what is looked at, and what holds up nothing else."""
+
+from datetime import timedelta
+from itertools import pairwise
+
+import pytest
+
+from sfm_core.adapters.inmemory_upkeep import InMemoryUpkeep
+from sfm_core.errors import Unavailable
+from sfm_core.reconcile.backoff import FIRST_S, LONGEST_S
+from sfm_core.reconcile.rounds import WHOLE_S, ParityRounds
+from sfm_core.testing.writes import an_upsert
+from tests.unit.sfm_core.reconcile.bench import Bench, a_bench
+
+
+class Time:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def rounds_of(bench: Bench, time: Time, locks: InMemoryUpkeep | None = None) -> ParityRounds:
+    return ParityRounds(
+        parity=bench.parity,
+        ledger=bench.ledger,
+        feed=bench.store,
+        locks=locks or bench.locks,
+        time=time,
+    )
+
+
+async def stored(bench: Bench, *namespaces: str, coordinate: str = "1") -> None:
+    for namespace in namespaces:
+        write = an_upsert(coordinate, model_revision=bench.revision)
+        await bench.store.apply(namespace, [write])
+
+
+async def test_what_the_index_lacks_is_put_there_by_the_next_round() -> None:
+    bench, time = a_bench(), Time()
+    rounds = rounds_of(bench, time)
+    await stored(bench, "a", "b")
+    assert await rounds.round() == {"put": 2}
+    assert await bench.is_sound("a")
+    assert await bench.is_sound("b")
+    assert await rounds.round() == {}  # sound is what a look found sound
+    bench.index.calls.clear()
+    assert await rounds.round() == {}
+    assert bench.index.calls == []
+    await stored(bench, "b", coordinate="2")
+    assert await rounds.round() == {"put": 1}
+    assert await bench.is_sound("b")
+
+
+async def test_what_the_index_lost_is_found_though_nobody_wrote() -> None:
+    bench, time = a_bench(), Time()
+    rounds = rounds_of(bench, time)
+    await stored(bench, "a")
+    await rounds.round()
+    await rounds.round()
+    bench.index.points.clear()
+    assert await rounds.round() == {}
+    time.now += WHOLE_S
+    assert await rounds.round() == {"put": 1}
+
+
+async def test_a_namespace_that_fails_holds_up_no_other_and_is_tried_again() -> None:
+    bench, time = a_bench(), Time()
+    rounds = rounds_of(bench, time)
+    await stored(bench, "a", "b", "c")
+    bench.index.down |= {"a", "b"}
+    assert await rounds.round() == {"put": 1}
+    assert await bench.is_sound("c")
+    bench.index.down.clear()
+    await rounds.round()
+    assert await bench.is_sound("a")
+    assert await bench.is_sound("b")
+
+
+async def test_an_index_that_is_down_ends_the_round_and_loses_nothing() -> None:
+    bench, time = a_bench(), Time()
+    rounds = rounds_of(bench, time)
+    names = [f"n{number}" for number in range(9)]
+    await stored(bench, *names)
+    bench.index.down.add("*")
+    with pytest.raises(Unavailable):
+        await rounds.round()
+    assert len(bench.index.calls) == 3
+    bench.index.down.clear()
+    await rounds.round()
+    assert all([await bench.is_sound(name) for name in names])
+
+
+async def test_a_job_of_another_process_is_passed_over_and_looked_at_later() -> None:
+    bench, time = a_bench(), Time()
+    rounds = rounds_of(bench, time)
+    await stored(bench, "a", "b")
+    async with bench.locks.held("a", "parity"):
+        assert await rounds.round() == {"put": 1}
+        assert not await bench.is_sound("a")
+    assert await rounds.round() == {"put": 1}
+    assert await bench.is_sound("a")
+
+
+async def test_a_namespace_that_was_erased_is_looked_at_too() -> None:
+    bench, time = a_bench(), Time()
+    rounds = rounds_of(bench, time)
+    await stored(bench, "a")
+    await rounds.round()
+    await bench.eraser.erase("a")
+    assert await rounds.round() == {"removed": 1}
+
+
+async def test_a_namespace_that_takes_long_is_left_alone_for_longer() -> None:
+    bench, time = a_bench(), Time()
+    rounds = rounds_of(bench, time)
+    await stored(bench, "a")
+    digest = bench.index.digest
+
+    async def slow(namespace: str) -> object:
+        time.now += 1.0
+        return await digest(namespace)
+
+    bench.index.digest = slow  # type: ignore[assignment,method-assign]
+    await rounds.round()
+    bench.index.calls.clear()
+    await stored(bench, "a", coordinate="2")
+    await rounds.round()
+    assert bench.index.calls == []
+    time.now += 20.0
+    assert await rounds.round() == {"put": 1}
+
+
+async def test_what_is_owed_is_paid_when_it_is_due_and_later_each_time_it_fails() -> None:
+    bench = a_bench()
+    await stored(bench, "a", "b")
+    for namespace in ("a", "b"):
+        [memory] = bench.store.live(namespace)
+        await bench.wal.owe(namespace, [(memory.id, 1)], reason="unavailable")
+    bench.index.down.add("a")
+    assert await bench.replay.run_due() == {"put": 1}
+    waits = []
+    for _ in range(9):
+        [(entry, due_at)] = bench.wal.owed.values()
+        waits.append((due_at - bench.clock.now()).total_seconds())
+        assert await bench.replay.run_due() == {}
+        assert bench.wal.owed["a", entry.memory_id][0].attempts == entry.attempts
+        bench.clock.set(due_at)
+        await bench.replay.run_due()
+    assert FIRST_S / 2 <= waits[0] <= FIRST_S
+    assert all(1.0 < later / sooner < 4.0 for sooner, later in pairwise(waits[:4]))
+    assert all(LONGEST_S / 2 <= wait <= LONGEST_S for wait in waits[5:])
+    bench.index.down.clear()
+    bench.clock.advance(timedelta(seconds=LONGEST_S))
+    assert await bench.replay.run_due() == {"put": 1}
+    assert bench.wal.owed == {}
+
+
+async def test_what_is_owed_of_a_memory_that_was_erased_is_struck_off() -> None:
+    bench = a_bench()
+    await stored(bench, "a")
+    [memory] = bench.store.live("a")
+    await bench.wal.owe("a", [(memory.id, 1)], reason="unavailable")
+    await bench.eraser.erase("a")
+    assert await bench.replay.run_due() == {"struck": 1}
+    assert bench.wal.owed == {}
+
+
+async def test_an_index_that_is_down_is_not_asked_for_every_namespace_that_owes() -> None:
+    bench = a_bench()
+    names = [f"n{number}" for number in range(9)]
+    await stored(bench, *names)
+    for name in names:
+        [memory] = bench.store.live(name)
+        await bench.wal.owe(name, [(memory.id, 1)], reason="unavailable")
+    bench.index.down.add("*")
+    with pytest.raises(Unavailable):
+        await bench.replay.run_due()
+    assert bench.index.calls == ["put"] * 3
