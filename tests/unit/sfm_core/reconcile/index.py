@@ -1,75 +1,68 @@
-"""A vector index and what is owed to it, as small as the promises of their ports allow."""
+"""A vector index that can be spoilt, and what is owed to it."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
-from sfm_core.digesting import digest_of, point_share
+from sfm_core.adapters.inmemory_vectors import InMemoryVectors
 from sfm_core.errors import Unavailable
 from sfm_core.model import Digest, Owed, VectorHit, VectorPoint, VectorQuery
 from sfm_core.testing.fakes import EPOCH
 
 
 class Index:
-    """A `VectorStore` whose contents a test may spoil."""
+    """The twin of the vector store, whose contents a test may spoil, and which may be down."""
 
     def __init__(self) -> None:
-        self.points: dict[str, dict[UUID, VectorPoint]] = {}
+        self.twin = InMemoryVectors()
         self.down: set[str] = set()
         """Namespaces, or `*`, for which it does not answer."""
         self.calls: list[str] = []
 
     def of(self, namespace: str) -> dict[UUID, VectorPoint]:
-        return self.points.setdefault(namespace, {})
+        return self.twin._points.setdefault(namespace, {})
 
-    def _asked(self, call: str, namespace: str) -> dict[UUID, VectorPoint]:
+    def lose(self) -> None:
+        """Everything, as a server that came back with an empty disk."""
+        self.twin = InMemoryVectors()
+
+    def _ask(self, call: str, namespace: str) -> InMemoryVectors:
         self.calls.append(call)
         if self.down & {namespace, "*"}:
             raise Unavailable("the index does not answer")
-        return self.of(namespace)
+        return self.twin
 
     async def prepare(self, *, dim: int) -> None:
-        del dim
+        await self.twin.prepare(dim=dim)
 
     async def put(self, namespace: str, points: Sequence[VectorPoint]) -> None:
-        held = self._asked("put", namespace)
-        for point in points:
-            assert point.deleted or point.vector is not None
-            before = held.get(point.id)
-            if before is None or before.position <= point.position:
-                held[point.id] = point
+        assert all(point.deleted or point.vector is not None for point in points)
+        await self._ask("put", namespace).put(namespace, points)
 
     async def search(self, namespace: str, query: VectorQuery) -> Sequence[VectorHit]:
-        raise NotImplementedError
+        return await self.twin.search(namespace, query)
 
     async def digest(self, namespace: str) -> Digest:
-        held = self._asked("digest", namespace).values()
-        return digest_of(point_share(p.id.bytes, p.position) for p in held if not p.deleted)
+        return await self._ask("digest", namespace).digest(namespace)
 
     async def positions(
         self, namespace: str, *, after: UUID | None, limit: int
     ) -> Sequence[tuple[UUID, int, bool]]:
-        held = self._asked("positions", namespace)
-        ids = sorted(id_ for id_ in held if after is None or id_ > after)
-        return [(id_, held[id_].position, held[id_].deleted) for id_ in ids[:limit]]
+        twin = self._ask("positions", namespace)
+        return await twin.positions(namespace, after=after, limit=limit)
 
     async def remove(self, namespace: str, ids: Collection[UUID]) -> None:
-        held = self._asked("remove", namespace)
-        for id_ in ids:
-            held.pop(id_, None)
+        await self._ask("remove", namespace).remove(namespace, ids)
 
     async def forget(self, namespace: str, *, position: int) -> int:
-        held = self._asked("forget", namespace)
-        gone = [id_ for id_, point in held.items() if point.position <= position]
-        await self.remove(namespace, gone)
-        return len(gone)
+        return await self._ask("forget", namespace).forget(namespace, position=position)
 
     async def held(self, namespace: str) -> int:
-        return len(self._asked("held", namespace))
+        return await self._ask("held", namespace).held(namespace)
 
     async def ping(self) -> None:
-        self._asked("ping", "")
+        await self._ask("ping", "").ping()
 
 
 class Wal:

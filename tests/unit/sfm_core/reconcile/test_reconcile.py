@@ -240,7 +240,7 @@ async def test_a_rebuild_fills_an_empty_index_and_removes_what_is_foreign() -> N
     for number in range(3):
         await stored(bench, number)
     await bench.store.apply(NS, [Delete(coordinate=at("2"))])
-    bench.index.points.clear()
+    bench.index.lose()
     bench.index.of(NS)[FOREIGN] = VectorPoint(
         id=FOREIGN, version=1, position=3, generation=1, vector=a_vector()
     )
@@ -260,7 +260,7 @@ async def test_a_memory_that_was_deleted_stays_gone_through_rebuilds_and_late_up
     id_ = await stored(bench, 1)
     late = bench.index.of(NS)[id_]
     await bench.store.apply(NS, [Delete(coordinate=at("1"))])
-    bench.index.points.clear()
+    bench.index.lose()
     done = await bench.parity.rebuild(NS)
     await bench.index.put(NS, [late])
     assert done is not None

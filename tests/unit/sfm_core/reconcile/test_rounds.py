@@ -59,7 +59,7 @@ async def test_what_the_index_lost_is_found_though_nobody_wrote() -> None:
     await stored(bench, "a")
     await rounds.round()
     await rounds.round()
-    bench.index.points.clear()
+    bench.index.lose()
     assert await rounds.round() == {}
     time.now += WHOLE_S
     assert await rounds.round() == {"put": 1}

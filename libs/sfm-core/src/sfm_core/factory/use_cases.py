@@ -116,6 +116,7 @@ def _reconciling(opened: Opened, commits: Commits) -> Reconciling:
         commits=commits,
         clock=opened.clock,
         telemetry=opened.telemetry,
+        vectors=opened.vectors,
         views=opened.recall.views,
     )
 

@@ -1,11 +1,13 @@
 """Bringing memories to where the record store has them: embedded, and in the vector index."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Final, final
 from uuid import UUID
 
 from sfm_core.errors import Conflict
-from sfm_core.model import F32, RepairKind, VectorPoint, ViewRow
+from sfm_core.indexing import point_of
+from sfm_core.model import F32, RepairKind, ViewRow
 from sfm_core.ports import Embedder, RecordStore, VectorMender, VectorStore
 from sfm_core.text import indexed_text
 
@@ -71,11 +73,11 @@ class Indexing:
         revision = self._embedder.info.model_revision
         fresh = await self._embedded(rows)
         if self._vectors is not None and rows:
+            known = (replace(row, vector=fresh.get(row.id, row.vector)) for row in rows)
             points = [
-                point_of(row, fresh.get(row.id), generation=generation, model_revision=revision)
-                for row in rows
+                point_of(row, generation=generation, model_revision=revision) for row in known
             ]
-            await self._vectors.put(namespace, points)
+            await self._vectors.put(namespace, [point for point in points if point is not None])
         if fresh:
             # after the index: whoever finds the vector here may take the memory for indexed
             given = [(row.id, row.version, fresh[row.id]) for row in rows if row.id in fresh]
@@ -99,25 +101,3 @@ class Indexing:
             [indexed_text(row.text, source=row.source, occurred_at=row.occurred_at) for row in bare]
         )
         return {row.id: vector for row, vector in zip(bare, vectors, strict=True)}
-
-
-def point_of(
-    row: ViewRow, fresh: F32 | None, *, generation: int, model_revision: str
-) -> VectorPoint:
-    if row.deleted:
-        return VectorPoint(
-            id=row.id,
-            version=row.version,
-            position=row.position,
-            generation=generation,
-            deleted=True,
-        )
-    return VectorPoint(
-        id=row.id,
-        version=row.version,
-        position=row.position,
-        generation=generation,
-        kind=row.kind,
-        vector=row.vector if fresh is None else fresh,
-        model_revision=model_revision,
-    )
