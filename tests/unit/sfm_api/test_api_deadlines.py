@@ -19,7 +19,18 @@ from sfm_api.operations import Body, Operation
 from tests.unit.sfm_api.api_client import AUTHORIZED, SETTINGS, running, scope_of
 from tests.unit.sfm_api.twin_runtime import twin_runtime
 
-STORES = ("", "_archive", "_digests", "_erase", "_events", "_feed", "_finder", "_links", "_upkeep")
+STORES = (
+    "",
+    "_archive",
+    "_digests",
+    "_erase",
+    "_events",
+    "_feed",
+    "_finder",
+    "_ledger",
+    "_links",
+    "_upkeep",
+)
 ASKED = {
     "findPath": {"from": "1", "to": "2"},
     "deleteLink": {"from": "1", "to": "2"},
