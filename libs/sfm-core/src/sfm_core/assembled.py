@@ -12,9 +12,9 @@ from sfm_core.find import Find
 from sfm_core.graph import Graph
 from sfm_core.importance import METHODS
 from sfm_core.log.erase import Erase
-from sfm_core.log.following import Following
+from sfm_core.log.following import Following, Wakes
 from sfm_core.model import Json, StoreStats
-from sfm_core.ports import Clock, Digests, EventLog, RecordStore
+from sfm_core.ports import Clock, Digests, EventLog, Outbox, RecordStore
 from sfm_core.recall.engine import RecallEngine
 from sfm_core.recall.rebuild import Rebuild
 from sfm_core.reconcile.schedule import Schedule
@@ -48,6 +48,9 @@ class Runtime:
     """The same again and again, for who runs it."""
     digests: Digests
     following: Following
+    outbox: Outbox
+    wakes: Wakes
+    """Told of each commit of this process."""
     accesses: Accesses
     embedder: ObservedEmbedder
     clock: Clock

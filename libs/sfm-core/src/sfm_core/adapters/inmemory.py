@@ -110,9 +110,9 @@ class InMemoryStore(Feed):
             if row is None:
                 raise AssertionError("a keep of what is not there is refused before")
             return written(row, changed=False)
-        self._log += 1
+        position = self.next_position()
         at = self._now() if row is None else max(self._now(), row.memory.updated_at)
-        place = LogPlace(position=self._log, xid=self._xid, at=at)
+        place = LogPlace(position=position, xid=self._xid, at=at)
         after = (
             upserted(namespace, row, write, payload, place, updates=terms.is_live(row))
             if isinstance(write, Upsert)

@@ -22,6 +22,7 @@ from sfm_core.model import (
     Sample,
     WriteOutcome,
 )
+from sfm_core.runtime.tracing import traceparent
 
 _TICK: Final = timedelta(microseconds=1)
 
@@ -86,6 +87,15 @@ class Space:
 _EMPTY: Final = Space()
 
 
+@dataclass(slots=True)
+class Sending:
+    """What the twin of `Outbox` keeps beside the log, by position."""
+
+    sent: set[int] = field(default_factory=set)
+    held: set[int] = field(default_factory=set)
+    traces: dict[int, str] = field(default_factory=dict)
+
+
 class Spaces:
     """Every namespace of a store, and its log."""
 
@@ -95,6 +105,7 @@ class Spaces:
         self._xid = 1
         self._last = datetime(1970, 1, 1, tzinfo=UTC)
         self._name = str(uuid4())
+        self.marks_of_sending = Sending()
 
     def begin(self, namespace: str, generation: int | None = None) -> Space:
         """A copy of a namespace to write to; for the twins of other ports over this store.
@@ -170,10 +181,10 @@ class Spaces:
     def begin_anew(self, namespace: str, removed: JsonObject) -> Event:
         """Forget all of a namespace but its erasures; the event of this one."""
         before = self._space(namespace)
-        self._log += 1
+        position = self.next_position()
         self._xid += 1
         generation = before.generation + 1
-        event = erasure_of(namespace, generation, self._log, self._now(), removed)
+        event = erasure_of(namespace, generation, position, self._now(), removed)
         told = [one for one in before.events if one.type is EventType.ERASED]
         self._spaces[namespace] = Space(
             events=[*told, event],
@@ -196,13 +207,24 @@ class Spaces:
 
         `named`: what its event is known by, when another log named it.
         """
-        self._log += 1
-        entry = entry.at(self._log, self._now(), self._xid, born=born)
+        entry = entry.at(self.next_position(), self._now(), self._xid, born=born)
         space.links[entry.name] = entry
         event = entry.event(namespace)
         space.events.append(event if named is None else replace(event, event_id=named))
         space.position = self._log
         return entry.row(namespace)
+
+    def every(self) -> Sequence[str]:
+        """The names of all namespaces that were ever written to."""
+        return list(self._spaces)
+
+    def next_position(self) -> int:
+        """Draw one; the trace of who draws it is noted."""
+        self._log += 1
+        trace = traceparent()
+        if trace is not None:
+            self.marks_of_sending.traces[self._log] = trace
+        return self._log
 
     def _now(self) -> datetime:
         """Later than any time given before, so that listing keeps the order of writing."""

@@ -14,6 +14,7 @@ from sfm_core.adapters.inmemory_finder import InMemoryFinder
 from sfm_core.adapters.inmemory_inbox import InMemoryInbox
 from sfm_core.adapters.inmemory_ledger import InMemoryLedger
 from sfm_core.adapters.inmemory_links import InMemoryLinks
+from sfm_core.adapters.inmemory_outbox import InMemoryOutbox
 from sfm_core.adapters.inmemory_upkeep import InMemoryUpkeep
 from sfm_core.adapters.postgres.archive import PostgresArchive
 from sfm_core.adapters.postgres.digests import PostgresDigests
@@ -23,11 +24,12 @@ from sfm_core.adapters.postgres.finder import PostgresFinder
 from sfm_core.adapters.postgres.inbox import PostgresInbox
 from sfm_core.adapters.postgres.ledger import PostgresLedger
 from sfm_core.adapters.postgres.links import PostgresLinks
+from sfm_core.adapters.postgres.outbox import PostgresOutbox
 from sfm_core.adapters.postgres.pool import Pool, open_pool
 from sfm_core.adapters.postgres.store import PostgresStore
 from sfm_core.adapters.postgres.upkeep import PostgresUpkeep
 from sfm_core.errors import Misconfigured
-from sfm_core.ports import Archive, Eraser, EventLog, Finder, Inbox, Ledger, LinkStore
+from sfm_core.ports import Archive, Eraser, EventLog, Finder, Inbox, Ledger, LinkStore, Outbox
 from sfm_core.runtime.core_settings import CoreSettings
 
 IN_MEMORY: Final = "memory://"
@@ -45,6 +47,7 @@ class Stores:
     ledger: Ledger
     upkeep: PostgresUpkeep | InMemoryUpkeep
     links: LinkStore
+    outbox: Outbox
     archive: Archive
     finder: Finder
     inbox: Inbox
@@ -87,6 +90,7 @@ async def stores_over(pool: Pool | None, dim: int) -> Stores:
         ledger=PostgresLedger(pool),
         upkeep=PostgresUpkeep(pool),
         links=PostgresLinks(pool),
+        outbox=PostgresOutbox(pool),
         archive=PostgresArchive(pool, dim=dim),
         finder=PostgresFinder(pool),
         inbox=PostgresInbox(pool),
@@ -105,6 +109,7 @@ def _twins() -> Stores:
         ledger=InMemoryLedger(twin),
         upkeep=upkeep,
         links=InMemoryLinks(twin),
+        outbox=InMemoryOutbox(twin),
         archive=InMemoryArchive(twin),
         finder=InMemoryFinder(twin),
         inbox=InMemoryInbox(twin),

@@ -78,6 +78,8 @@ def use_cases_over(opened: Opened) -> Runtime:
         rebuild=_rebuild(opened, cache),
         digests=stores.digests,
         following=Following(events=stores.events, wakes=wakes),
+        outbox=stores.outbox,
+        wakes=wakes,
         embedder=embedder,
         clock=clock,
         shared=shared,

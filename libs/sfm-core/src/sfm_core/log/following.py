@@ -39,11 +39,24 @@ class Wakes:
 
     def __init__(self) -> None:
         self._watches: defaultdict[str, set[Watch]] = defaultdict(set)
+        self._of_all: set[Watch] = set()
 
     def wake(self, namespace: str) -> None:
         """Something was committed there."""
         for watch in self._watches.get(namespace, ()):
             watch.heard.set()
+        for watch in self._of_all:
+            watch.heard.set()
+
+    @contextmanager
+    def watching_all(self) -> Iterator[Watch]:
+        """Of every namespace."""
+        watch = Watch()
+        self._of_all.add(watch)
+        try:
+            yield watch
+        finally:
+            self._of_all.discard(watch)
 
     @contextmanager
     def watching(self, namespace: str) -> Iterator[Watch]:

@@ -8,6 +8,7 @@ DSN, and of an error its class alone (drivers repeat values in their messages).
 import importlib.util
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
 from dataclasses import dataclass
 from time import time_ns
 from typing import TYPE_CHECKING, Any, Final, Protocol, final
@@ -32,6 +33,25 @@ _STAGES: Final[Mapping[str, str]] = {
     "vector_store_duration_seconds": "qdrant",
 }
 _FLUSH_S: Final = 2.0
+_PRESENT: Final[ContextVar[str | None]] = ContextVar("traceparent", default=None)
+
+
+def traceparent() -> str | None:
+    """W3C `traceparent` of what is being done on behalf of a request; None: nothing is traced.
+
+    Goes along with whatever tasks and jobs the request starts.
+    """
+    return _PRESENT.get()
+
+
+@contextmanager
+def on_behalf_of(parent: str | None) -> Generator[None]:
+    """Let what is done in the block belong to this trace."""
+    token = _PRESENT.set(parent)
+    try:
+        yield
+    finally:
+        _PRESENT.reset(token)
 
 
 class RequestSpan(Protocol):
@@ -200,7 +220,9 @@ class _OpenTelemetry:
         parent = self._propagator.extract(headers)
         span = self._tracer.start_span(method, context=parent, kind=SpanKind.SERVER)
         span.set_attribute("http.request.method", method)
-        with use_span(span, end_on_exit=True):
+        context = span.get_span_context()
+        present = f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
+        with use_span(span, end_on_exit=True), on_behalf_of(present):
             yield _RequestSpan(span, method)
 
     def observing(self, telemetry: Telemetry) -> Telemetry:

@@ -11,6 +11,7 @@ from sfm_core.adapters.postgres.queries import load_queries
 from sfm_core.coordinates import NOWHERE, event_id, memory_id
 from sfm_core.model import Erased, EventType
 from sfm_core.model.erasures import counted
+from sfm_core.runtime.tracing import traceparent
 
 _SQL: Final = load_queries("erase")
 _STORES: Final = {
@@ -59,7 +60,7 @@ async def _transaction(
     event = event_id(place, generation, EventType.ERASED)
     body = orjson.dumps({"removed": removed}).decode()
     logged = await connection.fetchrow(
-        _SQL["log_erasure"], namespace, event, place, generation, body, xid
+        _SQL["log_erasure"], namespace, event, place, generation, body, xid, traceparent()
     )
     return Erased(
         generation=generation,

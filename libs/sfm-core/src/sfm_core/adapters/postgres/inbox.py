@@ -42,6 +42,7 @@ from sfm_core.model import (
     Upsert,
 )
 from sfm_core.offload import INLINE_ITEMS, off_loop
+from sfm_core.runtime.tracing import traceparent
 
 type Connection = "asyncpg.pool.PoolConnectionProxy[Any]"
 
@@ -195,7 +196,7 @@ class _Batch:
                 found[index] = Accepted.APPLIED
         if done:
             events = link_rows.events_as(self.namespace, done)
-            await self.connection.execute(_LINKS["log_links"], *events, self.xid)
+            await self.connection.execute(_LINKS["log_links"], *events, self.xid, traceparent())
         return found
 
     async def _link_version(self, change: LinkChange) -> int | None:

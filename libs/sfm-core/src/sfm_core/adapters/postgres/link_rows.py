@@ -14,6 +14,7 @@ from sfm_core.adapters.postgres.rows import plain_uuid
 from sfm_core.coordinates import Coordinate, event_id, link_id
 from sfm_core.model import Direction, EventType, Link, LinkKey, LinkRow, Neighbor, Written
 from sfm_core.offload import off_loop
+from sfm_core.runtime.tracing import traceparent
 
 _SQL: Final = load_queries("links")
 MOST_SHOWN: Final = 5000
@@ -100,7 +101,7 @@ def written(
 def events(
     namespace: str, changed: Sequence[tuple[LinkKey, Mapping[str, Any]]]
 ) -> tuple[object, ...]:
-    """What `log_links` takes, but for the transaction's id."""
+    """What `log_links` takes, but for the transaction's id and the trace."""
     return events_as(namespace, [(key, row, written(namespace, key, row)) for key, row in changed])
 
 
@@ -146,7 +147,7 @@ async def end_links(
             if rows:
                 work = partial(_ended, namespace, rows)
                 told, shown = await off_loop(work, when=len(rows) > _INLINE)
-                await connection.execute(_SQL["log_links"], *told, xid)
+                await connection.execute(_SQL["log_links"], *told, xid, traceparent())
                 ended += shown[: MOST_SHOWN - len(ended)]
             if len(rows) < _PORTION:
                 break

@@ -35,6 +35,7 @@ from sfm_core.model import (
     WriteOutcome,
     Written,
 )
+from sfm_core.runtime.tracing import traceparent
 
 type Connection = "asyncpg.pool.PoolConnectionProxy[Any]"
 
@@ -161,7 +162,8 @@ async def _transaction(
             outcomes.append(await _unchanged(connection, namespace, change.key, row))
         shown += [] if row is None else [row]
     if changed:
-        await connection.execute(_SQL["log_links"], *link_rows.events(namespace, changed), xid)
+        told = link_rows.events(namespace, changed)
+        await connection.execute(_SQL["log_links"], *told, xid, traceparent())
     applied = LinksApplied(outcomes=tuple(outcomes), rows=link_rows.all_rows(namespace, shown))
     if receipt is not None and any(isinstance(outcome, Written) for outcome in outcomes):
         await receipts.keep(connection, namespace, receipt, outcomes)

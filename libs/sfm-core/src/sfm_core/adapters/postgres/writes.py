@@ -40,6 +40,7 @@ from sfm_core.model import (
     Written,
 )
 from sfm_core.offload import INLINE_ITEMS, off_loop
+from sfm_core.runtime.tracing import traceparent
 
 type Connection = "asyncpg.pool.PoolConnectionProxy[Any]"
 
@@ -251,7 +252,11 @@ async def _write(
     written = {row["coord"]: _written(row, stamps.get(row["coord"])) for row in rows}
     if written:
         await connection.execute(
-            _SQL["log_changes"], namespace, list(written), [w.event_id for w in written.values()]
+            _SQL["log_changes"],
+            namespace,
+            list(written),
+            [w.event_id for w in written.values()],
+            traceparent(),
         )
     if ended:
         unlinked += await end_links(connection, namespace, ended, xid)

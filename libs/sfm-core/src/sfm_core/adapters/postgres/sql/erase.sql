@@ -58,6 +58,6 @@ SELECT
 
 -- log_erasure --
 -- The first event of the new generation: whoever follows the log learns that what they have is gone.
-INSERT INTO memory_events (namespace, event_id, memory_id, coord, type, version, at, body, xid)
-VALUES ($1, $2, $3, '', 'erased', $4, now(), $5::json, $6)
+INSERT INTO memory_events (namespace, event_id, memory_id, coord, type, version, at, body, xid, trace)
+VALUES ($1, $2, $3, '', 'erased', $4, now(), $5::json, $6, $7)
 RETURNING seq, at;

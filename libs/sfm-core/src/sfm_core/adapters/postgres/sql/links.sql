@@ -125,9 +125,10 @@ ORDER BY g.to_id, g.from_id, g.type;
 -- log_links --
 -- Put the events of changed links into the log.
 INSERT INTO memory_events (
-    namespace, seq, event_id, memory_id, coord, type, version, at, importance, body, xid
+    namespace, seq, event_id, memory_id, coord, type, version, at, importance, body, xid, trace
 )
-SELECT $1, e.seq, e.event_id, e.link_id, e.coord, e.type, e.version, e.at, NULL, e.body, $10::bigint
+SELECT $1, e.seq, e.event_id, e.link_id, e.coord, e.type, e.version, e.at, NULL, e.body, $10::bigint,
+       $11
 FROM unnest(
     $2::bigint[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::bigint[], $8::timestamptz[],
     $9::json[]

@@ -184,10 +184,10 @@ WITH given AS MATERIALIZED (
 SELECT coord, id, version, position, event_type, updated_at, created_at FROM stamped;
 
 -- log_changes --
--- Put the events of just written memories into the log, with their state after the event. Decay
--- says no importance anew, so it tells the normaliser none.
+-- Put the events of just written memories into the log, with their state after the event, and the
+-- trace of the request. Decay says no importance anew, so it tells the normaliser none.
 INSERT INTO memory_events (
-    namespace, seq, event_id, memory_id, coord, type, version, at, importance, body, xid
+    namespace, seq, event_id, memory_id, coord, type, version, at, importance, body, xid, trace
 )
 SELECT
     m.namespace, m.position, e.event_id, m.id, m.coord, m.event_type, m.version, m.updated_at,
@@ -198,6 +198,6 @@ SELECT
         'occurred_at', m.occurred_at, 'expires_at', m.expires_at, 'pinned', m.pinned,
         'content_key', m.content_key, 'created_at', m.created_at
     ) END,
-    m.xid
+    m.xid, $4
 FROM unnest($2::text[], $3::uuid[]) AS e (coord, event_id)
 JOIN memories AS m ON m.namespace = $1 AND m.coord = e.coord;
