@@ -102,12 +102,14 @@ class Relay:
         return self._oldest_age_s
 
     async def run(self, stopping: anyio.Event) -> None:
-        """Publish until `stopping` is set; what is being published then is finished."""
+        """Publish until `stopping` is set; then what was committed by then, in one more go."""
         self._health = READY
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._watch_backlog)
             with self._listening() as ear:
                 while not stopping.is_set():
+                    await self._turn(ear, stopping)
+                if self._health.ready:
                     await self._turn(ear, stopping)
             tasks.cancel_scope.cancel()
         self._health = Health(ready=False, detail="stopped")

@@ -1,6 +1,8 @@
 """The ASGI application: the calls of `contract`, inside the envelope."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from importlib.metadata import version
 
 from starlette.applications import Starlette
@@ -22,7 +24,7 @@ from sfm_core.assembled import Runtime, show
 from sfm_core.errors import SfmError
 from sfm_core.runtime.api_settings import ApiSettings
 from sfm_core.runtime.metrics import PrometheusTelemetry, open_telemetry
-from sfm_core.runtime.readiness import Cached
+from sfm_core.runtime.readiness import Cached, Dependency, Readiness
 from sfm_core.runtime.tracing import NoTracing, Tracing
 
 
@@ -34,11 +36,13 @@ def create_app(
     limits: Limits | None = None,
     telemetry: PrometheusTelemetry | None = None,
     tracing: Tracing | None = None,
+    also: Callable[[], Sequence[Dependency]] = tuple,
 ) -> Starlette:
     """The application over an open runtime, which it neither opens nor closes.
 
     `credentials` default to the admin token of the settings, `limits` to theirs; `telemetry`
-    is where requests are counted and what `/metrics` shows, `tracing` where their traces go.
+    is where requests are counted and what `/metrics` shows, `tracing` where their traces go;
+    `also` is what readiness tells beside the runtime's.
     """
     limits = limits or Limits.of(settings)
     telemetry = telemetry or open_telemetry()
@@ -46,7 +50,7 @@ def create_app(
     openapi = document.build(contract.OPERATIONS, version=version("sfm-api"))
     services = Services(
         runtime=runtime,
-        readiness=Cached(runtime.readiness),
+        readiness=Cached(partial(_readiness, runtime, also)),
         telemetry=telemetry,
         tracing=tracing or NoTracing(),
         json=replace(jsontext.ONE, size_bytes=limits.body_bytes),
@@ -72,6 +76,11 @@ def create_app(
     )
     app.router.redirect_slashes = False
     return app
+
+
+async def _readiness(runtime: Runtime, also: Callable[[], Sequence[Dependency]]) -> Readiness:
+    found = await runtime.readiness()
+    return replace(found, dependencies=(*found.dependencies, *also()))
 
 
 def _cors(origins: tuple[str, ...]) -> list[Middleware]:

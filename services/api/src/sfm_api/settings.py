@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from sfm_core.runtime.api_settings import ApiSettings
 from sfm_core.runtime.core_settings import CoreSettings
+from sfm_events.kafka_settings import KafkaSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -12,3 +13,4 @@ class ServiceSettings:
 
     core: CoreSettings
     http: ApiSettings
+    kafka: KafkaSettings
