@@ -50,6 +50,19 @@ async def create_topic(
         await admin.close()
 
 
+async def leader_of(bootstrap: str, topic: str, partition: int = 0) -> int:
+    """The id of the node that leads a partition at this moment."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        [described] = await admin.describe_topics([topic])
+        [found] = [one for one in described["partitions"] if one["partition"] == partition]
+        leader: int = found["leader"]
+        return leader
+    finally:
+        await admin.close()
+
+
 def need_kafka() -> None:
     """Skip the test where Kafka cannot be had; in CI, fail it."""
     try:

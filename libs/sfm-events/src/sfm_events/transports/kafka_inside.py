@@ -1,4 +1,4 @@
-"""The end of aiokafka's clients in bounded time, and whether a member is in touch with its group.
+"""The end of aiokafka's clients in bounded time, and what they know of their group.
 
 Their own `stop()` waits for the brokers: to take what a producer still holds, to be told that a
 member leaves. While no broker answers it does not return. What this project knows of aiokafka's
@@ -10,6 +10,8 @@ inside (0.14) is known here and nowhere else.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Final
 
 import anyio
@@ -19,26 +21,42 @@ from aiokafka.errors import KafkaError, ProducerClosed
 
 _LOG: Final = logging.getLogger(__name__)
 
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """As whom, and in which round of assignments, a consumer is a member of its group."""
+
+    member: str = ""
+    round: int = -1
+
+    def follows(self, other: "Life") -> bool:
+        """Whether no round was missed in between: what was owned in both, nobody else had."""
+        is_same = bool(self.member) and self.member == other.member
+        return is_same and self.round - other.round in (0, 1)
+
+
 type _Tasks = Iterable["asyncio.Task[Any] | None"]
 
 
 async def end_producer(client: AIOKafkaProducer, *, within_s: float) -> None:
     """Send what it still holds, for so long at most; then as `drop_producer`."""
-    if not await _stopped(client.stop, within_s):
-        _forget(client)
+    if not await _ended(client.stop, within_s):
         _cut(client.client, [client._sender.sender_task])
+        _forget(client)
 
 
 async def drop_producer(client: AIOKafkaProducer, *, within_s: float) -> None:
     """Forget what it holds: nothing of it is sent from now on but what is on its way."""
-    _forget(client)
     _hang_up(client.client)
+    # The sender first: what comes back to it from a broken connection must find its place.
+    await _ended(client._sender.close, within_s)
+    _forget(client)
     await end_producer(client, within_s=within_s)
 
 
 async def end_consumer(client: AIOKafkaConsumer, *, within_s: float) -> None:
     """Leave the group, if that can be done in so long."""
-    if not await _stopped(client.stop, within_s):
+    if not await _ended(client.stop, within_s):
         _cut(client._client, _tasks_of(client))
 
 
@@ -53,10 +71,14 @@ def is_in_touch(client: AIOKafkaConsumer) -> bool:
     return client._coordinator is None or client._coordinator.coordinator_id is not None
 
 
-async def _stopped(stop: Callable[[], Awaitable[None]], within_s: float) -> bool:
+def life_of(client: AIOKafkaConsumer) -> Life:
+    return Life(client._coordinator.member_id, client._coordinator.generation)
+
+
+async def _ended(end: Callable[[], Awaitable[None]], within_s: float) -> bool:
     with anyio.move_on_after(within_s, shield=True):
         try:
-            await stop()
+            await end()
         except (KafkaError, OSError) as error:  # whoever used it was told already
             _LOG.debug("kafka.stopped_badly", extra={"why": type(error).__name__})
         else:
@@ -65,7 +87,13 @@ async def _stopped(stop: Callable[[], Awaitable[None]], within_s: float) -> bool
 
 
 def _forget(client: AIOKafkaProducer) -> None:
-    client._message_accumulator.fail_all(ProducerClosed())
+    """Whoever waits for it to be delivered gets an error."""
+    held = client._message_accumulator
+    batches = [*held._pending_batches, *chain.from_iterable(held._batches.values())]
+    held.fail_all(ProducerClosed())
+    for batch in batches:
+        if batch._drain_waiter.done():
+            batch._drain_waiter.exception()  # nobody asks, and the loop would report it
 
 
 def _hang_up(client: AIOKafkaClient) -> None:

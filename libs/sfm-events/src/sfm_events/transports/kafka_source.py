@@ -1,7 +1,7 @@
 """One member of a consumer group on Kafka."""
 
 import logging
-from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Final, final
@@ -18,13 +18,19 @@ from sfm_events.ports import Partition, Record
 from sfm_events.transports.kafka_connection import KafkaConnection
 from sfm_events.transports.kafka_faults import translated
 from sfm_events.transports.kafka_holdings import Holdings
-from sfm_events.transports.kafka_inside import drop_consumer, end_consumer, is_in_touch
+from sfm_events.transports.kafka_inside import (
+    Life,
+    drop_consumer,
+    end_consumer,
+    is_in_touch,
+    life_of,
+)
 from sfm_events.transports.kafka_membership import Membership, make_consumer
 from sfm_events.transports.kafka_topics import Topic, ensure_topics
 
-SETTLE_S: Final = 10.0
+SETTLE_S: Final = 5.0
 """How long a partition is kept back from the group until what was fetched of it is committed."""
-COMMIT_S: Final = 10.0
+COMMIT_S: Final = 5.0
 START_S: Final = 10.0
 STOP_S: Final = 3.0
 TOUCH_S: Final = 3.0
@@ -57,6 +63,7 @@ class KafkaSource(ConsumerRebalanceListener):
         self._tasks = tasks
         self._client: AIOKafkaConsumer | None = None
         self._holdings = Holdings()
+        self._life = Life()
         self._settled = anyio.Event()
         self._settled.set()
         self._paused: set[Partition] = set()
@@ -96,9 +103,11 @@ class KafkaSource(ConsumerRebalanceListener):
         except Unavailable:
             self._drop(client)
             raise
-        given = {_named(tp): [_record(one) for one in some] for tp, some in polled.items() if some}
-        for partition, records in given.items():
-            self._holdings.give(partition, records[0].offset, records[-1].offset + 1)
+        given = {
+            _named(tp): [_record(one) for one in some]
+            for tp, some in polled.items()
+            if some and self._holdings.give(_named(tp), some[0].offset, some[-1].offset + 1)
+        }
         if given:
             self._settled = anyio.Event()
         else:
@@ -106,23 +115,22 @@ class KafkaSource(ConsumerRebalanceListener):
         return given
 
     async def commit(self, nexts: Mapping[Partition, int]) -> Collection[Partition]:
-        good = {p: o for p, o in nexts.items() if self._holdings.may_commit(p, o)}
-        lost = set(nexts) - set(good)
+        good = {p: offset for p, offset in nexts.items() if self._holdings.may_commit(p, offset)}
         client = self._client
-        if client is None:
+        if client is None or not good:
             return set(nexts)
-        if good:
-            try:
-                with translated("commit"), anyio.fail_after(COMMIT_S):
-                    await client.commit({_raw(p): offset for p, offset in good.items()})
-            except Unavailable as error:
-                if not isinstance(error.__cause__, CommitFailedError | IllegalStateError):
-                    raise
-                return set(nexts)
-            self._holdings.settle(good)
-            if self._holdings.are_settled():
-                self._settled.set()
-        return lost
+        try:
+            with translated("commit"), anyio.fail_after(COMMIT_S):
+                await client.commit({_raw(p): offset for p, offset in good.items()})
+        except Unavailable as error:
+            if not isinstance(error.__cause__, CommitFailedError | IllegalStateError):
+                raise
+            self._holdings.forfeit(good)
+            return set(nexts)
+        self._holdings.settle(good)
+        if self._holdings.are_settled():
+            self._settled.set()
+        return nexts.keys() - good.keys()
 
     def owned(self) -> Collection[Partition]:
         return self._holdings.owned
@@ -130,18 +138,15 @@ class KafkaSource(ConsumerRebalanceListener):
     def pause(self, partitions: Collection[Partition]) -> None:
         mine = self._holdings.owned.intersection(partitions)
         self._paused |= mine
-        if self._client is not None:
-            self._client.pause(*map(_raw, mine))
+        self._in_client(mine, AIOKafkaConsumer.pause)
 
     def resume(self, partitions: Collection[Partition]) -> None:
         self._paused -= set(partitions)
-        if self._client is not None:
-            self._client.resume(*map(_raw, self._holdings.owned.intersection(partitions)))
+        self._in_client(partitions, AIOKafkaConsumer.resume)
 
     def rewind(self, partition: Partition, offset: int) -> None:
-        if self._client is not None and partition in self._holdings.owned:
-            self._client.seek(_raw(partition), offset)
-            self._holdings.rewind(partition, offset)
+        if self._holdings.rewind(partition, offset):
+            self._in_client([partition], lambda client, raw: client.seek(raw, offset))
 
     async def lags(self) -> Mapping[Partition, int]:
         client, owned = self._client, self._holdings.owned
@@ -151,24 +156,43 @@ class KafkaSource(ConsumerRebalanceListener):
             ends = await client.end_offsets([_raw(partition) for partition in owned])
             found: dict[Partition, int] = {}
             for tp, end in ends.items():
-                at = self._holdings.next_of(_named(tp))
+                at = self._holdings.following(_named(tp))
                 reached = at if at is not None else await client.position(tp)
                 found[_named(tp)] = max(0, end - reached)
             return found
 
     async def on_partitions_revoked(self, _revoked: Collection[TopicPartition]) -> None:
-        """Called by aiokafka before the group is joined anew; the member lives on meanwhile."""
+        """Called by aiokafka before the group is joined anew; the member lives on meanwhile.
+
+        What it owns stays the same until the group has decided: it may get it all back.
+        """
         with anyio.move_on_after(SETTLE_S):
             await self._settled.wait()
-        self._holdings.assign(())
 
     async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
+        """Called by aiokafka before it fetches from the new assignment."""
+        client = self._client
+        if client is None:
+            return
+        life = life_of(client)
         owned = {_named(tp) for tp in assigned}
-        self._holdings.assign(owned)
+        goes_on = self._holdings.assign(owned, unbroken=life.follows(self._life))
+        self._life = life
         self._paused &= owned
+        for partition, offset in goes_on.items():
+            client.seek(_raw(partition), offset)
+        self._in_client(self._paused, AIOKafkaConsumer.pause)
+        _LOG.info("kafka.assigned", extra={"partitions": len(owned), "kept": len(goes_on)})
+
+    def _in_client(
+        self,
+        partitions: Collection[Partition],
+        do: Callable[[AIOKafkaConsumer, TopicPartition], None],
+    ) -> None:
+        """For those that the client has at this moment: it may be between two assignments."""
         if self._client is not None:
-            self._client.pause(*map(_raw, self._paused))
-        _LOG.info("kafka.assigned", extra={"partitions": len(owned)})
+            for raw in self._client.assignment() & {_raw(one) for one in partitions}:
+                do(self._client, raw)
 
     async def _started(self) -> AIOKafkaConsumer:
         if self._client is None:
@@ -188,7 +212,7 @@ class KafkaSource(ConsumerRebalanceListener):
     def _drop(self, client: AIOKafkaConsumer) -> None:
         if self._client is client:
             self._client = None
-            self._holdings.assign(())
+            self._holdings.assign((), unbroken=False)
             _LOG.warning("kafka.consumer_dropped")
             self._tasks.start_soon(_dropped, client)
 

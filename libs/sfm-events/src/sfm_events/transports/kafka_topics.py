@@ -14,6 +14,7 @@ from aiokafka.errors import (
 )
 
 from sfm_core.errors import Unavailable
+from sfm_events.codec import MAX_EVENT_BYTES
 from sfm_events.kafka_settings import KafkaSettings
 from sfm_events.transports.kafka_connection import KafkaConnection
 from sfm_events.transports.kafka_faults import translated
@@ -21,8 +22,10 @@ from sfm_events.transports.kafka_faults import translated
 PARTITIONS: Final = 12
 COPIES: Final = 3
 """Replicas, where there are so many brokers; then two of them must have a write."""
-MAX_EVENT_BYTES: Final = 4 * 1024 * 1024
-MAX_LETTER_BYTES: Final = 8 * 1024 * 1024
+MAX_MESSAGE_BYTES: Final = 2 * MAX_EVENT_BYTES
+"""On the topic of the events: its own with their headers, and foreign ones that are too large, so
+that those are judged and not stuck at their producer."""
+MAX_LETTER_BYTES: Final = 2 * MAX_MESSAGE_BYTES
 """Of a dead letter: whatever the topic of the events took finds room in it."""
 ENSURE_S: Final = 10.0
 
@@ -48,7 +51,7 @@ def topics_of(settings: KafkaSettings) -> tuple[Topic, ...]:
             partitions=PARTITIONS,
             configs={
                 "message.timestamp.type": "LogAppendTime",
-                "max.message.bytes": str(MAX_EVENT_BYTES),
+                "max.message.bytes": str(MAX_MESSAGE_BYTES),
             },
         ),
         Topic(
