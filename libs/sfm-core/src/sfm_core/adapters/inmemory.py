@@ -203,6 +203,7 @@ class InMemoryStore(Feed):
         await anyio.lowlevel.checkpoint()
         space = self._space(namespace)
         live = space.live()
+        unembedded = {row.memory.id for row in live if row.vector is None}
         episodic = sum(row.memory.draft.kind is Kind.EPISODIC for row in live)
         return StoreStats(
             total=len(live),
@@ -211,7 +212,8 @@ class InMemoryStore(Feed):
             deleted=len(space.rows) - len(live),
             links=sum(entry.live for entry in space.links.values()),
             vectors=sum(row.vector is not None for row in live),
-            pending_index=sum(row.vector is None for row in live),
+            pending_index=len(unembedded | set(space.owed)),
+            wal=len(space.owed),
             position=space.position,
         )
 

@@ -47,6 +47,6 @@ def _counts(space: Space) -> dict[str, int]:
         "receipts": len(space.receipts),
         "accesses": 0,
         "importances": len(space.brought),
-        "wal": 0,
+        "wal": len(space.owed),
     }
     return dict(found)

@@ -18,6 +18,7 @@ from sfm_core.model import (
     JsonObject,
     LinkRow,
     Memory,
+    Owed,
     Receipt,
     Sample,
     WriteOutcome,
@@ -47,6 +48,8 @@ class Space:
     generation: int = FIRST
     erased_xid: int = 0
     """Of the erasure it began with; 0: it was never erased."""
+    owed: dict[UUID, tuple[Owed, datetime]] = field(default_factory=dict)
+    """What is not in the vector index, and when it is due."""
 
     def copied(self) -> "Space":
         return Space(
@@ -59,6 +62,7 @@ class Space:
             list(self.brought),
             self.generation,
             self.erased_xid,
+            dict(self.owed),
         )
 
     def outcomes_of(self, receipt: Receipt | None) -> tuple[WriteOutcome, ...] | None:

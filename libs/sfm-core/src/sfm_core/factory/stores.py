@@ -16,6 +16,7 @@ from sfm_core.adapters.inmemory_ledger import InMemoryLedger
 from sfm_core.adapters.inmemory_links import InMemoryLinks
 from sfm_core.adapters.inmemory_outbox import InMemoryOutbox
 from sfm_core.adapters.inmemory_upkeep import InMemoryUpkeep
+from sfm_core.adapters.inmemory_wal import InMemoryWal
 from sfm_core.adapters.postgres.archive import PostgresArchive
 from sfm_core.adapters.postgres.digests import PostgresDigests
 from sfm_core.adapters.postgres.erase import PostgresEraser
@@ -28,8 +29,19 @@ from sfm_core.adapters.postgres.outbox import PostgresOutbox
 from sfm_core.adapters.postgres.pool import Pool, open_pool
 from sfm_core.adapters.postgres.store import PostgresStore
 from sfm_core.adapters.postgres.upkeep import PostgresUpkeep
+from sfm_core.adapters.postgres.wal import PostgresWal
 from sfm_core.errors import Misconfigured
-from sfm_core.ports import Archive, Eraser, EventLog, Finder, Inbox, Ledger, LinkStore, Outbox
+from sfm_core.ports import (
+    Archive,
+    Eraser,
+    EventLog,
+    Finder,
+    Inbox,
+    Ledger,
+    LinkStore,
+    Outbox,
+    VectorWal,
+)
 from sfm_core.runtime.core_settings import CoreSettings
 
 IN_MEMORY: Final = "memory://"
@@ -45,6 +57,7 @@ class Stores:
     eraser: Eraser
     digests: PostgresDigests | InMemoryDigests
     ledger: Ledger
+    wal: VectorWal
     upkeep: PostgresUpkeep | InMemoryUpkeep
     links: LinkStore
     outbox: Outbox
@@ -88,6 +101,7 @@ async def stores_over(pool: Pool | None, dim: int) -> Stores:
         eraser=PostgresEraser(pool),
         digests=PostgresDigests(pool),
         ledger=PostgresLedger(pool),
+        wal=PostgresWal(pool),
         upkeep=PostgresUpkeep(pool),
         links=PostgresLinks(pool),
         outbox=PostgresOutbox(pool),
@@ -107,6 +121,7 @@ def _twins() -> Stores:
         eraser=InMemoryEraser(twin, upkeep.forget),
         digests=InMemoryDigests(twin),
         ledger=InMemoryLedger(twin),
+        wal=InMemoryWal(twin),
         upkeep=upkeep,
         links=InMemoryLinks(twin),
         outbox=InMemoryOutbox(twin),

@@ -93,10 +93,15 @@ SELECT
     (SELECT count(*) FROM memories WHERE namespace = $1 AND deleted_at IS NOT NULL) AS deleted,
     (SELECT count(*) FROM links WHERE namespace = $1 AND deleted_at IS NULL) AS links,
     (SELECT count(*) FROM memory_vectors WHERE namespace = $1) AS vectors,
-    (SELECT count(*) FROM memories AS l WHERE l.namespace = $1 AND l.deleted_at IS NULL AND NOT EXISTS (
-        SELECT FROM memory_vectors AS v
-        WHERE v.namespace = $1 AND v.id = l.id AND v.version = l.version
-    )) AS pending_index,
+    (SELECT count(*) FROM (
+        SELECT l.id FROM memories AS l
+        WHERE l.namespace = $1 AND l.deleted_at IS NULL AND NOT EXISTS (
+            SELECT FROM memory_vectors AS v
+            WHERE v.namespace = $1 AND v.id = l.id AND v.version = l.version
+        )
+        UNION
+        SELECT w.memory_id FROM vector_wal AS w WHERE w.namespace = $1
+    ) AS pending) AS pending_index,
     (SELECT count(*) FROM vector_wal WHERE namespace = $1) AS wal,
     coalesce((SELECT max(seq) FROM memory_events WHERE namespace = $1), 0) AS position
 FROM (
