@@ -17,11 +17,13 @@ from sfm_core.adapters.inmemory_digests import InMemoryDigests
 from sfm_core.adapters.inmemory_erase import InMemoryEraser
 from sfm_core.adapters.inmemory_inbox import InMemoryInbox
 from sfm_core.adapters.inmemory_links import InMemoryLinks
+from sfm_core.adapters.inmemory_vectors import InMemoryVectors
 from sfm_core.coordinates import Coordinate
 from sfm_core.lexical.analysis import Analyzer
 from sfm_core.model import F32, Delete, EmbedderInfo, EventType, LinkKey, PutLink, Stamp, Write
 from sfm_core.recall.digests import graph_digest, slab_digest, stored_graph_digest
 from sfm_core.recall.view import View
+from sfm_core.reconcile.indexing import Indexing
 from sfm_core.runtime.clock import SystemClock
 from sfm_core.testing.writes import an_upsert
 from sfm_events.event import MemoryEvent
@@ -29,7 +31,6 @@ from sfm_events.ports import Delivered
 from sfm_kv_writer.handler import KvWriter
 from sfm_vector_indexer.handler import VectorIndexer
 from tests.servers.events import canonical, delivered
-from tests.servers.vectors import FencedPoints
 
 NAMESPACE: Final = "default"
 
@@ -90,17 +91,15 @@ class Pipeline:
 
     def __init__(self) -> None:
         self.store = InMemoryStore()
-        self.vectors = FencedPoints()
+        self.vectors = InMemoryVectors()
         self._digests = InMemoryDigests(self.store)
         self._writer = KvWriter(
             inbox=InMemoryInbox(self.store), info=EMBEDDER.info, clock=SystemClock()
         )
-        self._indexer = VectorIndexer(
-            records=self.store,
-            mender=self._digests,
-            embedder=EMBEDDER,
-            vectors=self.vectors,  # type: ignore[arg-type]  # what the indexer asks of one
+        indexing = Indexing(
+            records=self.store, mender=self._digests, embedder=EMBEDDER, vectors=self.vectors
         )
+        self._indexer = VectorIndexer(indexing=indexing, vectors=self.vectors)
         self._relayed = 0
         self._generation = 1
         self._view = self._new_view()
@@ -190,9 +189,8 @@ class Pipeline:
         """The vector store and the view are as the record store is."""
         await self.follow()
         rows = {row.memory.id: row for row in self.store.rows(NAMESPACE)}
-        points = self.vectors.points[NAMESPACE]
-        assert {id_ for id_, row in rows.items() if row.live} == set(self.vectors.live(NAMESPACE))
-        assert set(points) <= set(rows)
+        points = self.vectors._points.get(NAMESPACE, {})
+        assert {id_ for id_, row in rows.items() if row.live} <= set(points) <= set(rows)
         for id_, point in points.items():
             row = rows[id_]
             assert (point.position, point.deleted) == (row.memory.position, not row.live)

@@ -11,15 +11,17 @@ from sfm_core.adapters.hash_embedder import HashEmbedder
 from sfm_core.adapters.inmemory import InMemoryStore
 from sfm_core.adapters.inmemory_digests import InMemoryDigests
 from sfm_core.adapters.inmemory_erase import InMemoryEraser
+from sfm_core.adapters.inmemory_vectors import InMemoryVectors
 from sfm_core.coordinates import memory_id
 from sfm_core.errors import Unavailable
 from sfm_core.model import F32, Delete, EmbedderInfo, EventType, VectorPoint, ViewRow
+from sfm_core.reconcile.indexing import Indexing
+from sfm_core.testing.fakes import RecordingTelemetry
 from sfm_core.testing.writes import an_upsert, at
 from sfm_core.text import indexed_text
 from sfm_events.event import MemoryEvent
 from sfm_vector_indexer.handler import VectorIndexer
 from tests.servers.events import a_link, delivered, foreign, published
-from tests.servers.vectors import FencedPoints
 
 NAMESPACE = "default"
 REVISION = HashEmbedder().info.model_revision
@@ -44,14 +46,25 @@ class Counting:
 class Harness:
     def __init__(self, *, has_vectors: bool = True) -> None:
         self.store = InMemoryStore()
-        self.vectors = FencedPoints()
+        self.vectors = InMemoryVectors()
         self.embedder = Counting()
-        self.indexer = VectorIndexer(
+        self.has_vectors = has_vectors
+        self.telemetry = RecordingTelemetry()
+
+    @property
+    def indexer(self) -> VectorIndexer:
+        vectors = self.vectors if self.has_vectors else None
+        indexing = Indexing(
             records=self.store,
             mender=InMemoryDigests(self.store),
             embedder=self.embedder,
-            vectors=self.vectors if has_vectors else None,  # type: ignore[arg-type]  # for now
+            vectors=vectors,
         )
+        return VectorIndexer(indexing=indexing, vectors=vectors, telemetry=self.telemetry)
+
+    @property
+    def points(self) -> dict[UUID, VectorPoint]:
+        return self.vectors._points.get(NAMESPACE, {})
 
     async def store_bare(self, *places: str) -> None:
         await self.store.apply(
@@ -63,7 +76,7 @@ class Harness:
         await self.indexer.handle([delivered(event) for event in events])
 
     def live(self) -> set[UUID]:
-        return set(self.vectors.live(NAMESPACE))
+        return {id_ for id_, point in self.points.items() if not point.deleted}
 
 
 @pytest.fixture
@@ -84,7 +97,7 @@ async def test_a_memory_without_a_vector_is_embedded_stored_and_indexed(harness:
     assert row.revision == REVISION
     assert row.vector is not None
     assert np.array_equal(row.vector, expected)
-    point = harness.vectors.live(NAMESPACE)[_id("1")]
+    point = harness.points[_id("1")]
     assert (point.version, point.position) == (1, row.memory.position)
     assert point.vector is not None
     assert np.array_equal(point.vector, expected)
@@ -102,7 +115,7 @@ async def test_a_vector_of_another_model_is_not_taken_for_one_of_ours(harness: H
     await harness.store.apply(NAMESPACE, [an_upsert("1", model_revision="another")])
     await harness.handle(*published(harness.store, NAMESPACE))
     assert len(harness.embedder.texts) == 1
-    assert harness.vectors.live(NAMESPACE)[_id("1")].model_revision == REVISION
+    assert harness.points[_id("1")].model_revision == REVISION
 
 
 async def test_old_events_bring_the_present_state(harness: Harness) -> None:
@@ -110,10 +123,10 @@ async def test_old_events_bring_the_present_state(harness: Harness) -> None:
     await harness.store_bare("1")
     first, second = published(harness.store, NAMESPACE)
     await harness.handle(first)
-    assert harness.vectors.live(NAMESPACE)[_id("1")].version == 2
+    assert harness.points[_id("1")].version == 2
     await harness.handle(second)
     await harness.handle(first)
-    assert harness.vectors.live(NAMESPACE)[_id("1")].version == 2
+    assert harness.points[_id("1")].version == 2
 
 
 async def test_a_deleted_memory_leaves_a_tombstone_that_replays_do_not_pass(
@@ -125,7 +138,7 @@ async def test_a_deleted_memory_leaves_a_tombstone_that_replays_do_not_pass(
     await harness.store.apply(NAMESPACE, [Delete(coordinate=at("1"))])
     for events in (published(harness.store, NAMESPACE), before, before):
         await harness.handle(*events)
-        point = harness.vectors.points[NAMESPACE][_id("1")]
+        point = harness.points[_id("1")]
         assert (point.deleted, point.version, point.vector) == (True, 2, None)
 
 
@@ -141,46 +154,7 @@ async def test_an_erased_namespace_is_forgotten_and_replays_bring_nothing_back(
     for events in (after, before, [*before, *after], before):
         await harness.handle(*events)
         assert harness.live() == {_id("2")}
-        assert len(harness.vectors.points[NAMESPACE]) == 1
-
-
-async def test_what_was_put_while_its_namespace_was_erased_is_taken_away() -> None:
-    """The row was read before the erasure, its point put after: nobody else would remove it."""
-    harness = Harness()
-
-    class ErasedWhilePut(FencedPoints):
-        erased = False
-
-        async def put(self, namespace: str, points: Sequence[VectorPoint]) -> None:
-            if not self.erased:
-                self.erased = True
-                erased = await InMemoryEraser(harness.store).erase(namespace)
-                await self.forget(namespace, position=erased.position)
-            await super().put(namespace, points)
-
-    harness.vectors = ErasedWhilePut()
-    harness.indexer = VectorIndexer(
-        records=harness.store,
-        mender=InMemoryDigests(harness.store),
-        embedder=harness.embedder,
-        vectors=harness.vectors,  # type: ignore[arg-type]  # for now
-    )
-    await harness.store_bare("1")
-    await harness.handle(*published(harness.store, NAMESPACE))
-    assert harness.vectors.points[NAMESPACE] == {}
-
-
-async def test_a_crash_after_such_a_put_is_made_good_when_the_event_comes_again(
-    harness: Harness,
-) -> None:
-    await harness.store_bare("1")
-    events = published(harness.store, NAMESPACE)
-    await harness.handle(*events)
-    stale = dict(harness.vectors.points[NAMESPACE])
-    await InMemoryEraser(harness.store).erase(NAMESPACE)
-    harness.vectors.points[NAMESPACE] = stale
-    await harness.handle(*events)
-    assert harness.vectors.points[NAMESPACE] == {}
+        assert len(harness.points) == 1
 
 
 async def test_a_memory_that_moves_on_meanwhile_keeps_the_vector_of_its_text(
@@ -197,12 +171,6 @@ async def test_a_memory_that_moves_on_meanwhile_keeps_the_vector_of_its_text(
             return found
 
     harness.embedder = MovesOn()
-    harness.indexer = VectorIndexer(
-        records=harness.store,
-        mender=InMemoryDigests(harness.store),
-        embedder=harness.embedder,
-        vectors=harness.vectors,  # type: ignore[arg-type]  # for now
-    )
     await harness.store_bare("1")
     await harness.handle(*published(harness.store, NAMESPACE))
     [row] = harness.store.rows(NAMESPACE)
@@ -212,7 +180,7 @@ async def test_a_memory_that_moves_on_meanwhile_keeps_the_vector_of_its_text(
     [expected] = await HashEmbedder().embed(["later"])
     assert row.vector is not None
     assert np.array_equal(row.vector, expected)
-    assert harness.vectors.live(NAMESPACE)[_id("1")].version == 2
+    assert harness.points[_id("1")].version == 2
 
 
 async def test_foreign_events_and_links_are_not_looked_at(harness: Harness) -> None:
@@ -222,7 +190,7 @@ async def test_foreign_events_and_links_are_not_looked_at(harness: Harness) -> N
         foreign(coordinate=at("1"), id=_id("1")),
         foreign(EventType.LINKED, id=_id("1"), link=link, generation=1, version=1, position=99),
     )
-    assert harness.vectors.calls == 0
+    assert harness.points == {}
     assert harness.embedder.texts == []
 
 
@@ -232,7 +200,7 @@ async def test_without_a_vector_store_it_only_embeds() -> None:
     await harness.handle(*published(harness.store, NAMESPACE))
     [row] = harness.store.rows(NAMESPACE)
     assert row.vector is not None
-    assert harness.vectors.calls == 0
+    assert harness.points == {}
 
 
 async def test_many_memories_are_read_in_portions(harness: Harness) -> None:
@@ -246,12 +214,6 @@ async def test_many_memories_are_read_in_portions(harness: Harness) -> None:
             return await super().view_rows(namespace, ids, model_revision=model_revision)
 
     harness.store = Watched()
-    harness.indexer = VectorIndexer(
-        records=harness.store,
-        mender=InMemoryDigests(harness.store),
-        embedder=harness.embedder,
-        vectors=harness.vectors,  # type: ignore[arg-type]  # for now
-    )
     places = [f"{n}" for n in range(150)]
     await harness.store_bare(*places)
     await harness.handle(*published(harness.store, NAMESPACE))
@@ -262,12 +224,27 @@ async def test_many_memories_are_read_in_portions(harness: Harness) -> None:
 async def test_an_outage_of_the_vector_store_is_told_and_made_good_later(
     harness: Harness,
 ) -> None:
+    class Down:
+        async def put(self, namespace: str, points: Sequence[VectorPoint]) -> None:
+            raise Unavailable("the vector store does not answer")
+
     await harness.store_bare("1")
     events = published(harness.store, NAMESPACE)
-    harness.vectors.is_down = True
+    there, harness.vectors = harness.vectors, Down()  # type: ignore[assignment]  # as it fails
     with pytest.raises(Unavailable):
         await harness.handle(*events)
-    harness.vectors.is_down = False
+    harness.vectors = there
     await harness.handle(*events)
     assert harness.live() == {_id("1")}
-    assert len(harness.embedder.texts) == 1
+
+
+async def test_what_was_done_is_counted(harness: Harness) -> None:
+    await harness.store_bare("1", "2")
+    events = published(harness.store, NAMESPACE)
+    await harness.handle(*events)
+    await harness.handle(*events)
+    assert harness.telemetry.counted == [
+        ("indexed_texts_total", 2, {}),
+        ("indexed_points_total", 2, {}),
+        ("indexed_points_total", 2, {}),
+    ]

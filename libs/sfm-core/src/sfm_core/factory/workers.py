@@ -7,7 +7,8 @@ from pathlib import Path
 
 from sfm_core.adapters.embedders import ObservedEmbedder, open_embedder
 from sfm_core.adapters.named_embedder import name_embedder
-from sfm_core.errors import Unavailable
+from sfm_core.adapters.vector_stores import ObservedVectorStore, open_vector_store
+from sfm_core.errors import Misconfigured, Unavailable
 from sfm_core.factory.opening import user_cache
 from sfm_core.factory.stores import Stores, open_database, stores_over
 from sfm_core.generations import Generations
@@ -27,6 +28,7 @@ class Worker:
     stores: Stores
     embedder: ObservedEmbedder
     """Where the process does not embed, only its `info` is of use."""
+    vectors: ObservedVectorStore | None
     commits: Commits
     """Shows what it writes to no view: other processes learn of it by the change feed."""
     jobs: OwnedJobs
@@ -35,19 +37,30 @@ class Worker:
     telemetry: Telemetry
 
     async def dependencies(self) -> Sequence[Dependency]:
-        """Ask the record store once; for `/readyz`."""
+        """Ask the stores once; for `/readyz`. Who indexes is not ready without the index."""
+        info = self.embedder.info
+        found = [
+            await self._record_store(),
+            Dependency(name="embedder", ok=True, required=True, detail=info.model_revision),
+        ]
+        if self.vectors is not None:
+            found.append(await self._vector_store(self.vectors))
+        return found
+
+    async def _record_store(self) -> Dependency:
         try:
             await self.stores.records.ping()
         except Unavailable as error:
-            store = Dependency(name="postgres", ok=False, required=True, detail=error.detail)
-        else:
-            detail = f"row-level security {self.stores.tenant_rules}"
-            store = Dependency(name="postgres", ok=True, required=True, detail=detail)
-        info = self.embedder.info
-        return (
-            store,
-            Dependency(name="embedder", ok=True, required=True, detail=info.model_revision),
-        )
+            return Dependency(name="postgres", ok=False, required=True, detail=error.detail)
+        detail = f"row-level security {self.stores.tenant_rules}"
+        return Dependency(name="postgres", ok=True, required=True, detail=detail)
+
+    async def _vector_store(self, vectors: ObservedVectorStore) -> Dependency:
+        try:
+            await vectors.ping()
+        except (Unavailable, Misconfigured) as error:
+            return Dependency(name="qdrant", ok=False, required=True, detail=error.detail)
+        return Dependency(name="qdrant", ok=True, required=True)
 
 
 @asynccontextmanager
@@ -55,18 +68,21 @@ async def open_worker(
     settings: CoreSettings,
     *,
     embeds: bool = True,
+    indexes: bool = True,
     clock: Clock | None = None,
     embedder: ObservedEmbedder | None = None,
     model_cache: Path | None = None,
     telemetry: Telemetry | None = None,
 ) -> AsyncGenerator[Worker]:
-    """Open the stores, and the embedder unless the process does not embed; close them in reverse.
+    """Open the stores, the embedder and the configured vector store; close them in reverse.
 
-    `embedder` takes the place of the configured one; `model_cache` is as for `open_runtime`.
+    A process that does not embed has only the embedder's name, and one that does not index
+    no vector store. `embedder` takes the place of the configured one; `model_cache` is as for
+    `open_runtime`.
 
     Raises:
-        Misconfigured: a setting is missing, a model file is wrong, or the database's schema is
-            not this version's.
+        Misconfigured: a setting is missing, a model file is wrong, the database's schema is
+            not this version's, or Qdrant is not to be used as the settings say.
         Unavailable: PostgreSQL does not answer.
     """
     clock, telemetry = clock or SystemClock(), telemetry or NoTelemetry()
@@ -75,6 +91,11 @@ async def open_worker(
         if embedder is None:
             embedder = await _embedder(settings, stack, model_cache, telemetry, embeds=embeds)
         stores = await stores_over(pool, embedder.info.dim)
+        vectors = None
+        if indexes:
+            vectors = await stack.enter_async_context(
+                open_vector_store(settings, dim=embedder.info.dim, telemetry=telemetry)
+            )
         jobs = await stack.enter_async_context(OwnedJobs.open())
         generations = Generations()
         commits = Commits(
@@ -87,6 +108,7 @@ async def open_worker(
         yield Worker(
             stores=stores,
             embedder=embedder,
+            vectors=vectors,
             commits=commits,
             jobs=jobs,
             generations=generations,

@@ -9,11 +9,13 @@ from typing import Final
 SFM_NAMES: Final = frozenset(
     {
         "SFM_AUDIT_INTERVAL_SECONDS",
+        "SFM_CONSUMER_MAX_RECORDS",
         "SFM_DATA_DIR",
         "SFM_DECAY_KEYS_BY_LEVEL",
         "SFM_DECAY_PROTECT_IMPORTANCE",
         "SFM_DECAY_REQUIRED_KEYS",
         "SFM_DECAY_THRESHOLDS_SECONDS",
+        "SFM_DLQ_LIMIT",
         "SFM_EMBEDDER",
         "SFM_FAST_CORE",
         "SFM_FEED_INTERVAL_SECONDS",

@@ -1,0 +1,53 @@
+"""The service put together: dependencies opened, events handled until told to stop."""
+
+from typing import Final
+
+import anyio
+
+from sfm_core.factory import open_worker
+from sfm_core.runtime.metrics import open_telemetry
+from sfm_core.runtime.tracing import Tracing
+from sfm_events.consuming import consume, open_loop
+from sfm_events.transports.kafka import KafkaTransport
+from sfm_kv_writer.handler import KvWriter
+from sfm_kv_writer.settings import KvWriterSettings
+
+SERVICE: Final = "kv-writer"
+
+
+async def run(settings: KvWriterSettings, stopping: anyio.Event, *, tracing: Tracing) -> None:
+    """Apply foreign events until `stopping` is set, then finish what is in hand and close.
+
+    Raises:
+        Misconfigured: Kafka refuses us, the address of the probes is in use, the schema is
+            another version's, or the model's files are wrong.
+        Unavailable: PostgreSQL does not answer at the start.
+    """
+    telemetry = open_telemetry()
+    transport = await KafkaTransport.connect(settings.kafka)
+    async with open_worker(
+        settings.core, embeds=False, indexes=False, telemetry=tracing.observing(telemetry)
+    ) as worker:
+        handler = KvWriter(
+            inbox=worker.stores.inbox,
+            info=worker.embedder.info,
+            clock=worker.clock,
+            telemetry=worker.telemetry,
+        )
+        async with open_loop(
+            SERVICE,
+            transport=transport,
+            handler=handler,
+            settings=settings.consumer,
+            grace_s=settings.worker.shutdown_grace_seconds,
+            telemetry=telemetry,
+            tracing=tracing,
+        ) as loop:
+            await consume(
+                loop,
+                stopping,
+                service=SERVICE,
+                settings=settings.worker,
+                telemetry=telemetry,
+                dependencies=worker.dependencies,
+            )

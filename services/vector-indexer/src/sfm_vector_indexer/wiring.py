@@ -1,0 +1,58 @@
+"""The service put together: dependencies opened, events handled until told to stop."""
+
+from typing import Final
+
+import anyio
+
+from sfm_core.factory import open_worker
+from sfm_core.reconcile.indexing import Indexing
+from sfm_core.runtime.metrics import open_telemetry
+from sfm_core.runtime.tracing import Tracing
+from sfm_events.consuming import consume, open_loop
+from sfm_events.transports.kafka import KafkaTransport
+from sfm_vector_indexer.handler import VectorIndexer
+from sfm_vector_indexer.settings import VectorIndexerSettings
+
+SERVICE: Final = "vector-indexer"
+
+
+async def run(settings: VectorIndexerSettings, stopping: anyio.Event, *, tracing: Tracing) -> None:
+    """Embed and index until `stopping` is set, then finish what is in hand and close.
+
+    Raises:
+        Misconfigured: Kafka refuses us, the address of the probes is in use, the schema is
+            another version's, the model's files are wrong, or Qdrant is not to be used as
+            the settings say.
+        Unavailable: PostgreSQL does not answer at the start.
+    """
+    telemetry = open_telemetry()
+    transport = await KafkaTransport.connect(settings.kafka)
+    async with open_worker(settings.core, telemetry=tracing.observing(telemetry)) as worker:
+        embedder = worker.embedder
+        telemetry.gauge("embedder_queue_texts", lambda: float(embedder.statistics().waiting))
+        indexing = Indexing(
+            records=worker.stores.records,
+            mender=worker.stores.digests,
+            embedder=embedder,
+            vectors=worker.vectors,
+        )
+        handler = VectorIndexer(
+            indexing=indexing, vectors=worker.vectors, telemetry=worker.telemetry
+        )
+        async with open_loop(
+            SERVICE,
+            transport=transport,
+            handler=handler,
+            settings=settings.consumer,
+            grace_s=settings.worker.shutdown_grace_seconds,
+            telemetry=telemetry,
+            tracing=tracing,
+        ) as loop:
+            await consume(
+                loop,
+                stopping,
+                service=SERVICE,
+                settings=settings.worker,
+                telemetry=telemetry,
+                dependencies=worker.dependencies,
+            )
