@@ -1,10 +1,17 @@
 """The transports against their contract."""
 
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import pytest
 
+from sfm_core.adapters.inmemory import InMemoryStore
+from sfm_core.adapters.inmemory_groups import InMemoryLogGroups
+from sfm_core.adapters.postgres.groups import PostgresLogGroups
+from sfm_core.adapters.postgres.pool import open_pool
+from sfm_core.adapters.postgres.store import PostgresStore
+from sfm_core.ports import LogGroups, RecordStore
+from sfm_core.testing.writes import an_upsert
 from sfm_events.ports import Message, Source
 from sfm_events.testing.contracts import ProducerContract, SharingContract, SourceContract
 from sfm_events.transports.inmemory import InMemoryBroker, InMemoryProducer
@@ -13,6 +20,7 @@ from sfm_events.transports.kafka_membership import Membership
 from sfm_events.transports.kafka_producer import KafkaProducer
 from sfm_events.transports.kafka_source import KafkaSource
 from sfm_events.transports.kafka_topics import MAX_MESSAGE_BYTES
+from sfm_events.transports.postgres import PostgresTransport
 from tests.servers.kafka import TestKafka
 from tests.servers.kafka_traffic import connection_to
 
@@ -90,3 +98,36 @@ class TestKafkaTransport(SourceContract, SharingContract, ProducerContract):
             partitions=KafkaWire.partitions, max_message_bytes=str(MAX_MESSAGE_BYTES)
         )
         return KafkaWire(topic, await connection_to(kafka_server.bootstrap))
+
+
+class LogWire:
+    """The log of a store: what is written is what is read."""
+
+    def __init__(self, store: RecordStore, groups: LogGroups) -> None:
+        self._store = store
+        self._transport = PostgresTransport(groups)
+        self._filled = 0
+
+    async def fill(self, count: int) -> None:
+        places = range(self._filled, self._filled + count)
+        self._filled += count
+        for place in places:
+            await self._store.apply(f"n{place % 2}", [an_upsert(str(place))])
+
+    def member(self, group: str) -> AbstractAsyncContextManager[Source]:
+        return self._transport.source(group)
+
+
+class TestLogTransportInMemory(SourceContract):
+    @pytest.fixture
+    def wire(self) -> LogWire:
+        store = InMemoryStore()
+        return LogWire(store, InMemoryLogGroups(store))
+
+
+@pytest.mark.integration
+class TestPostgresTransport(SourceContract):
+    @pytest.fixture
+    async def wire(self, fresh_database: str) -> AsyncIterator[LogWire]:
+        async with open_pool(fresh_database, size=3) as pool:
+            yield LogWire(PostgresStore(pool), PostgresLogGroups(pool))

@@ -1,15 +1,15 @@
 """The consumer loop: outages are waited out, poison is put aside, no effect is skipped."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import anyio
 import pytest
 
-from sfm_core.errors import Misconfigured
+from sfm_core.errors import Misconfigured, Unavailable
 from sfm_events.codec import encode
 from sfm_events.dead_letters import dlq_of, original_headers
-from sfm_events.ports import Delivered, Message
+from sfm_events.ports import Delivered, Message, Partition
 from tests.unit.sfm_events.consumers import GROUP, QUICK, TOPIC, Bench, until
 from tests.unit.sfm_events.events import an_event
 
@@ -322,3 +322,27 @@ async def test_large_records_are_handled_in_small_batches() -> None:
         await until(lambda: bench.is_at_rest)
     assert max(bench.effects.sizes) == 2
     assert sum(bench.effects.sizes) == 10
+
+
+async def test_a_source_that_fails_after_it_gave_records_loses_none() -> None:
+    """A fetch has moved on by then: what it gave must be handled, whatever is asked beside it."""
+    bench = Bench()
+    source = bench.broker.join(GROUP, TOPIC)
+    sound, asked = source.lags, 0
+
+    async def now_and_then() -> Mapping[Partition, int]:
+        nonlocal asked
+        asked += 1
+        if asked % 2:
+            raise Unavailable("the broker does not say")
+        return await sound()
+
+    source.lags = now_and_then  # type: ignore[method-assign]
+    stopping = anyio.Event()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(bench.loop(source).run, stopping)
+        for n in range(10):
+            bench.publish(an_event(str(n)))
+            await until(lambda: bench.is_at_rest)
+        stopping.set()
+    assert len(bench.effects.made) == 10

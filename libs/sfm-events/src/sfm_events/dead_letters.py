@@ -54,9 +54,14 @@ def original_headers(headers: Headers) -> Headers:
 
 
 def said_of(record: Record) -> dict[str, str]:
-    """What a dead letter says of itself, by name without the prefix; the first of each counts."""
+    """What a dead letter says of itself, by name without the prefix."""
+    return said_in(record.headers)
+
+
+def said_in(headers: Headers) -> dict[str, str]:
+    """The same of the headers alone; the first of each name counts."""
     said: dict[str, str] = {}
-    for name, value in record.headers:
+    for name, value in headers:
         if name.startswith(PREFIX):
             said.setdefault(name.removeprefix(PREFIX), value.decode("utf-8", "replace"))
     return said

@@ -1,10 +1,10 @@
 """From the log of the record store to the topic: what was committed is published."""
 
 import logging
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Final, Protocol, final
+from typing import Final, final
 
 import anyio
 
@@ -16,6 +16,7 @@ from sfm_core.runtime.clock import SystemClock
 from sfm_events.backoff import Backoff
 from sfm_events.codec import encode, key_of
 from sfm_events.health import READY, Health
+from sfm_events.listening import Deaf, Ear, Listening
 from sfm_events.ports import Headers, Message, Producer
 from sfm_events.writing import from_log
 
@@ -37,17 +38,6 @@ class RelayPolicy:
     first_backoff_s: float = 0.2
     max_backoff_s: float = 10.0
     backlog_every_s: float = 5.0
-
-
-class Ear(Protocol):
-    """Hears of commits: `sfm_core.log.following.Watch`."""
-
-    def reset(self) -> None: ...
-
-    async def wait(self, seconds: float) -> None: ...
-
-
-type Listening = Callable[[], AbstractContextManager[Ear]]
 
 
 @final
@@ -76,7 +66,7 @@ class Relay:
         self._outbox = outbox
         self._producer = producer
         self._topic = topic
-        self._listening = listening or (lambda: nullcontext(_Deaf()))
+        self._listening = listening or (lambda: nullcontext(Deaf()))
         self._policy = policy or RelayPolicy()
         self._clock = clock or SystemClock()
         self._telemetry = telemetry or NoTelemetry()
@@ -208,13 +198,3 @@ class Relay:
         if not self._health.ready:
             log.info("relay.recovered")
         self._health = READY
-
-
-@final
-class _Deaf:
-    """Hears nothing."""
-
-    def reset(self) -> None: ...
-
-    async def wait(self, seconds: float) -> None:
-        await anyio.sleep(seconds)

@@ -28,7 +28,7 @@ class InMemoryOutbox:
         held = {event.position for event in claimed}
         marks.held |= held
         try:
-            await publish([self._unsent(event) for event in claimed])
+            await publish([unsent_of(self._store, event) for event in claimed])
             marks.sent |= held
         finally:
             marks.held -= held
@@ -58,10 +58,12 @@ class InMemoryOutbox:
             key=lambda event: event.position,
         )
 
-    def _unsent(self, event: Event) -> Unsent:
-        present = self._store.peek(event.namespace).generation
-        return Unsent(
-            event=event,
-            generation=event.version if event.type is EventType.ERASED else present,
-            trace=self._store.marks_of_sending.traces.get(event.position),
-        )
+
+def unsent_of(store: InMemoryStore, event: Event) -> Unsent:
+    """The event with its generation and trace."""
+    present = store.peek(event.namespace).generation
+    return Unsent(
+        event=event,
+        generation=event.version if event.type is EventType.ERASED else present,
+        trace=store.marks_of_sending.traces.get(event.position),
+    )

@@ -11,6 +11,7 @@ from sfm_core.adapters.inmemory_digests import InMemoryDigests
 from sfm_core.adapters.inmemory_erase import InMemoryEraser
 from sfm_core.adapters.inmemory_events import InMemoryEvents
 from sfm_core.adapters.inmemory_finder import InMemoryFinder
+from sfm_core.adapters.inmemory_groups import InMemoryLogGroups
 from sfm_core.adapters.inmemory_inbox import InMemoryInbox
 from sfm_core.adapters.inmemory_ledger import InMemoryLedger
 from sfm_core.adapters.inmemory_links import InMemoryLinks
@@ -22,6 +23,7 @@ from sfm_core.adapters.postgres.digests import PostgresDigests
 from sfm_core.adapters.postgres.erase import PostgresEraser
 from sfm_core.adapters.postgres.events import PostgresEvents
 from sfm_core.adapters.postgres.finder import PostgresFinder
+from sfm_core.adapters.postgres.groups import PostgresLogGroups
 from sfm_core.adapters.postgres.inbox import PostgresInbox
 from sfm_core.adapters.postgres.ledger import PostgresLedger
 from sfm_core.adapters.postgres.links import PostgresLinks
@@ -39,6 +41,7 @@ from sfm_core.ports import (
     Inbox,
     Ledger,
     LinkStore,
+    LogGroups,
     Outbox,
     VectorWal,
 )
@@ -61,6 +64,7 @@ class Stores:
     upkeep: PostgresUpkeep | InMemoryUpkeep
     links: LinkStore
     outbox: Outbox
+    groups: LogGroups
     archive: Archive
     finder: Finder
     inbox: Inbox
@@ -105,6 +109,7 @@ async def stores_over(pool: Pool | None, dim: int) -> Stores:
         upkeep=PostgresUpkeep(pool),
         links=PostgresLinks(pool),
         outbox=PostgresOutbox(pool),
+        groups=PostgresLogGroups(pool),
         archive=PostgresArchive(pool, dim=dim),
         finder=PostgresFinder(pool),
         inbox=PostgresInbox(pool),
@@ -125,6 +130,7 @@ def _twins() -> Stores:
         upkeep=upkeep,
         links=InMemoryLinks(twin),
         outbox=InMemoryOutbox(twin),
+        groups=InMemoryLogGroups(twin),
         archive=InMemoryArchive(twin),
         finder=InMemoryFinder(twin),
         inbox=InMemoryInbox(twin),

@@ -12,6 +12,7 @@ from sfm_core.ports.events import EventLog
 from sfm_core.ports.feed import Applier, ChangeFeed
 from sfm_core.ports.finding import Finder
 from sfm_core.ports.graphs import GraphStore
+from sfm_core.ports.groups import LogGroups
 from sfm_core.ports.inbox import Inbox
 from sfm_core.ports.ledger import Ledger
 from sfm_core.ports.links import LinkStore
@@ -51,6 +52,7 @@ __all__ = [
     "Jobs",
     "Ledger",
     "LinkStore",
+    "LogGroups",
     "LogIdentity",
     "NoNotes",
     "NoTelemetry",

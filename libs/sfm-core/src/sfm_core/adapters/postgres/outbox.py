@@ -36,7 +36,7 @@ class PostgresOutbox:
             rows = await connection.fetch(_SQL["claim"], limit)
             if not rows:
                 return 0
-            await publish(await _unsent(rows))
+            await publish(await unsent_of(rows))
             await connection.execute(
                 _SQL["mark_sent"], [row["namespace"] for row in rows], [row["seq"] for row in rows]
             )
@@ -50,7 +50,8 @@ class PostgresOutbox:
         return row["unsent"], row["oldest"]
 
 
-async def _unsent(rows: Sequence[Mapping[str, Any]]) -> list[Unsent]:
+async def unsent_of(rows: Sequence[Mapping[str, Any]]) -> list[Unsent]:
+    """Rows of the log with their generations and traces."""
     events = await events_of(rows)
     return [
         Unsent(event=event, generation=row["generation"], trace=row["trace"])

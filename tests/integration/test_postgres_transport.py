@@ -1,0 +1,108 @@
+"""Reading the log as a transport: nothing passed over, one reader at a time, takeover."""
+
+from collections.abc import AsyncIterator, Sequence
+
+import anyio
+import pytest
+
+from sfm_core.adapters.postgres.groups import PostgresLogGroups
+from sfm_core.adapters.postgres.pool import Pool, open_pool
+from sfm_core.adapters.postgres.store import PostgresStore
+from sfm_core.log.following import Wakes
+from sfm_core.testing.writes import an_upsert, written
+from sfm_events.codec import decode
+from sfm_events.loop import ConsumerLoop
+from sfm_events.policy import LoopPolicy
+from sfm_events.ports import Delivered
+from sfm_events.testing.contracts import nexts, taken
+from sfm_events.transports.postgres import LOG, NotedLetters, PostgresTransport, ReaderPolicy
+from tests.servers.writers import OpenWrite
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+async def pool(fresh_database: str) -> AsyncIterator[Pool]:
+    async with open_pool(fresh_database, size=6) as opened:
+        await PostgresStore(opened).apply("a", [an_upsert("0")])
+        yield opened
+
+
+async def test_a_position_waits_for_a_lower_one_of_any_namespace(
+    fresh_database: str, pool: Pool
+) -> None:
+    await check_a_late_commit(fresh_database, pool)
+
+
+async def check_a_late_commit(dsn: str, pool: Pool) -> None:
+    store = PostgresStore(pool)
+    await store.apply("b", [an_upsert("0")])
+    async with PostgresTransport(PostgresLogGroups(pool)).source("g") as source:
+        await taken(source, 2)
+        async with OpenWrite(dsn, "a") as slow:
+            await slow.enter()
+            late = await slow.draw("7")
+            quick = written(await store.apply("b", [an_upsert("8")])).position
+            assert late < quick
+            early = await source.fetch(limit=10, wait_s=0.1)
+            assert early == {}, "passed over what is still under way"
+            await slow.commit()
+        assert [record.offset for record in await taken(source, 2)] == [late, quick]
+
+
+async def test_one_member_reads_and_the_next_takes_over_in_order(pool: Pool) -> None:
+    transport = PostgresTransport(PostgresLogGroups(pool))
+    async with transport.source("g") as second:
+        async with transport.source("g") as first:
+            await first.commit(nexts(await taken(first, 1)))
+            assert await second.fetch(limit=10, wait_s=0.05) == {}
+            assert not second.owned()
+        await PostgresStore(pool).apply("a", [an_upsert("1")])
+        [record] = await taken(second, 1)
+    assert decode(record.value or b"").version == 1
+
+
+async def test_a_member_that_fell_silent_commits_nothing_any_more(pool: Pool) -> None:
+    transport = PostgresTransport(PostgresLogGroups(pool), policy=ReaderPolicy(session_s=0.05))
+    async with transport.source("g") as silent, transport.source("g") as next_one:
+        held = await taken(silent, 1)
+        again = await taken(next_one, 1)
+        assert [one.offset for one in again] == [one.offset for one in held]
+        assert await silent.commit(nexts(held)) == {LOG}
+        assert not silent.owned()
+        assert await next_one.commit(nexts(again)) == set()
+
+
+async def test_the_loop_over_the_log_handles_what_is_written_at_once(pool: Pool) -> None:
+    """With the policy's poll far away: the commit of this process wakes it."""
+    wakes, store = Wakes(), PostgresStore(pool)
+    handled: list[int] = []
+
+    class Handled:
+        async def handle(self, events: Sequence[Delivered]) -> None:
+            handled.extend(one.event.position or 0 for one in events)
+
+    transport = PostgresTransport(
+        PostgresLogGroups(pool),
+        listening=wakes.watching_all,
+        policy=ReaderPolicy(session_s=180.0, poll_s=60.0),
+    )
+    stopping = anyio.Event()
+    with anyio.fail_after(20):
+        async with transport.source("g") as source, anyio.create_task_group() as tasks:
+            loop = ConsumerLoop(
+                name="test",
+                source=source,
+                handler=Handled(),
+                producer=NotedLetters(),
+                policy=LoopPolicy(poll_s=60.0),
+            )
+            tasks.start_soon(loop.run, stopping)
+            while len(handled) < 1:  # noqa: ASYNC110 - of a server
+                await anyio.sleep(0.01)
+            position = written(await store.apply("a", [an_upsert("1")])).position
+            wakes.wake("a")
+            while position not in handled:  # noqa: ASYNC110
+                await anyio.sleep(0.01)
+            tasks.cancel_scope.cancel()
+    assert handled == sorted(set(handled))
