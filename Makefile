@@ -44,8 +44,8 @@ stack-status: .venv/.ready-dev ## What runs, and where: one JSON object (make -s
 settings: .venv/.ready-run ## Print the effective settings and where each comes from
 	@exec $(BIN)/soma settings
 
-test: .venv/.ready-dev ## Run the tests (T=path narrows, A=arguments for pytest)
-	$(PY) -m pytest $(A) $(T)
+test: .venv/.ready-dev ## Run the tests on all cores (T=path narrows, A=arguments for pytest; A=-n0: in one process)
+	$(PY) -m pytest -n auto --dist worksteal $(A) $(T)
 
 differential: .venv/.ready-dev ## 5 000 random histories through every door, against a dict
 	SFM_TEST_HISTORIES=5000 $(PY) -m pytest -q tests/differential $(A)

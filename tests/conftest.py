@@ -1,6 +1,7 @@
-"""The servers that tests can ask for; everything else lies beside its users."""
+"""The servers that tests can ask for, and their turns; everything else lies beside its users."""
 
 pytest_plugins = [
+    "tests.alone",
     "tests.servers.kafka",
     "tests.servers.postgres",
     "tests.servers.qdrant",

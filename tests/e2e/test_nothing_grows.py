@@ -11,7 +11,7 @@ import pytest
 from benchmarks.soak import abandon, fill, recall, settled
 from tests.servers.standalone import standalone
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.alone]
 NOISE_MB = 24.0
 FILES = 60
 """What a process has open that serves nobody, and then some."""

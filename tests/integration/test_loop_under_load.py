@@ -20,7 +20,7 @@ from sfm_core.runtime.secret import Secret
 from sfm_core.testing.loop import responsive_loop
 from sfm_core.testing.models import minilm_folder
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.alone]
 
 TOKEN = "a-token-of-this-test"
 ALLOWED_S = 0.05

@@ -69,3 +69,37 @@ async def test_a_call_cancelled_inside_a_transaction_rolls_back_and_nothing_is_l
                 assert not connection.is_in_transaction()
                 assert await connection.fetchval("SELECT 1") == 1
     assert complaints == []
+
+
+@pytest.mark.parametrize("way", [reading, writing])
+async def test_a_connection_that_cannot_be_rolled_back_is_closed_and_the_call_is_cancelled(
+    pool: Pool,
+    way: Callable[[Pool, Body], Awaitable[None]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As when the server is asked to cancel a statement before it has read it: nothing happens."""
+
+    async def unheard(*_: object) -> None:
+        return
+
+    monkeypatch.setattr("asyncpg.connection.Connection._cancel", unheard)
+    monkeypatch.setattr("sfm_core.adapters.postgres.pool._ROLLBACK_S", 0.1)
+    begun = anyio.Event()
+
+    async def body(connection: Any) -> None:
+        begun.set()
+        await connection.execute("SELECT pg_sleep(60)")
+
+    async def call() -> None:
+        await way(pool, body)
+
+    with anyio.fail_after(10):
+        for _ in range(2 * SIZE):
+            begun = anyio.Event()
+            task = asyncio.create_task(call())  # noqa: TID251 - as above
+            await begun.wait()
+            task.cancel()
+            await asyncio.wait([task])
+            assert task.cancelled()
+        async with pool.unscoped() as connection:
+            assert await connection.fetchval("SELECT 1") == 1

@@ -202,6 +202,7 @@ async def test_an_embedder_that_is_down_is_503_and_never_an_empty_answer() -> No
     assert counted == []
 
 
+@pytest.mark.alone
 async def test_a_large_body_is_parsed_off_the_loop() -> None:
     items = [{"payload": {"text": f"memory {i} " * 20}} for i in range(1000)]
     content = json.dumps({"items": items, "spoilt": 1}).encode()

@@ -33,6 +33,10 @@ class TestHashEmbedder(EmbedderContract):
 
         return opening
 
+    @pytest.mark.alone
+    async def test_embedding_leaves_the_loop_free(self, opened: Opened) -> None:
+        await super().test_embedding_leaves_the_loop_free(opened)
+
 
 def test_the_info_says_it_knows_no_meaning() -> None:
     info = HashEmbedder(dim=64).info

@@ -133,6 +133,7 @@ async def test_a_blocked_loop_is_told_with_its_gap() -> None:
             spin(0.12)
 
 
+@pytest.mark.alone
 async def test_work_on_a_thread_leaves_the_loop_free() -> None:
     with anyio.fail_after(10):
         async with responsive_loop(within_s=0.5) as heartbeat:

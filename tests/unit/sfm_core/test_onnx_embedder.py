@@ -34,6 +34,10 @@ class TestOnnxEmbedder(EmbedderContract):
 
         return opening
 
+    @pytest.mark.alone
+    async def test_embedding_leaves_the_loop_free(self, opened: Opened) -> None:
+        await super().test_embedding_leaves_the_loop_free(opened)
+
 
 class GatedModel:
     """Encodes a text as its length once the gate is open; knows in which order it was asked."""

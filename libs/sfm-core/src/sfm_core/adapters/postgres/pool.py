@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from typing import Any, Final
 
 import anyio
@@ -99,15 +99,21 @@ async def transaction(
     """A transaction that is rolled back before the connection goes back, whoever cancels the block.
 
     A cancelled scope cancels each wait in it, that for the driver's own `ROLLBACK` too. The
-    connection would come back inside a transaction, and the driver say so as an error.
+    connection would come back inside a transaction, and the driver say so as an error. One that
+    cannot be rolled back is closed, and the block's own error raised all the same: a server that
+    is asked to cancel a statement before it has read it goes on with it, and hears nothing else.
     """
     inner = connection.transaction(isolation=isolation, readonly=readonly)
     await inner.__aenter__()
     try:
         yield
     except BaseException as error:
-        with anyio.move_on_after(_ROLLBACK_S, shield=True):
+        rolled_back = False
+        with anyio.move_on_after(_ROLLBACK_S, shield=True), suppress(asyncpg.PostgresError, *_LOST):
             await inner.__aexit__(type(error), error, error.__traceback__)
+            rolled_back = True
+        if not rolled_back:
+            connection.terminate()
         raise
     await inner.__aexit__(None, None, None)
 
