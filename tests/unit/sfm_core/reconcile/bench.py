@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from random import Random
 
 from sfm_core.adapters.hash_embedder import HashEmbedder
@@ -10,7 +11,8 @@ from sfm_core.adapters.inmemory_digests import InMemoryDigests
 from sfm_core.adapters.inmemory_erase import InMemoryEraser
 from sfm_core.adapters.inmemory_ledger import InMemoryLedger
 from sfm_core.adapters.inmemory_upkeep import InMemoryUpkeep
-from sfm_core.model import F32, EmbedderInfo
+from sfm_core.adapters.inmemory_wal import InMemoryWal
+from sfm_core.model import F32, EmbedderInfo, Owed
 from sfm_core.reconcile.indexing import Indexing
 from sfm_core.reconcile.parity import Parity
 from sfm_core.reconcile.use_case import Reconcile
@@ -19,9 +21,11 @@ from sfm_core.remember import Commits, Remember
 from sfm_core.testing.fakes import InlineJobs, ManualClock, RecordingTelemetry
 from sfm_core.upkeep.plan import UpkeepPolicy
 from sfm_core.upkeep.use_case import Upkeep
-from tests.unit.sfm_core.reconcile.index import Index, Wal
+from tests.unit.sfm_core.reconcile.index import Index
 
 NS = "demo"
+LATER = timedelta(minutes=1)
+"""Than what the store writes down: by then it is due."""
 
 
 class NoViews:
@@ -53,7 +57,7 @@ class Bench:
     ledger: InMemoryLedger
     eraser: InMemoryEraser
     index: Index
-    wal: Wal
+    wal: InMemoryWal
     locks: InMemoryUpkeep
     embedder: CountingEmbedder
     clock: ManualClock
@@ -68,14 +72,23 @@ class Bench:
     def revision(self) -> str:
         return self.embedder.info.model_revision
 
+    def owed(self, namespace: str = NS) -> Sequence[tuple[Owed, datetime]]:
+        """With when the next attempts are due."""
+        return list(self.store.peek(namespace).owed.values())
+
     async def is_sound(self, namespace: str = NS) -> bool:
         sums = await self.ledger.sums(namespace, model_revision=self.revision)
         return not sums.unembedded and await self.index.digest(namespace) == sums.points
 
 
 def a_bench(policy: UpkeepPolicy | None = None) -> Bench:
-    store, index, wal = InMemoryStore(), Index(), Wal()
-    embedder, clock, telemetry = CountingEmbedder(), ManualClock(), RecordingTelemetry()
+    store, index = InMemoryStore(), Index()
+    wal = InMemoryWal(store)
+    embedder, clock, telemetry = (
+        CountingEmbedder(),
+        ManualClock(datetime.now(UTC) + LATER),
+        RecordingTelemetry(),
+    )
     digests, ledger = InMemoryDigests(store), InMemoryLedger(store)
     locks = InMemoryUpkeep(store)
     indexing = Indexing(records=store, mender=digests, embedder=embedder, vectors=index)

@@ -1,14 +1,11 @@
-"""A vector index that can be spoilt, and what is owed to it."""
+"""A vector index that can be spoilt."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import replace
-from datetime import datetime
 from uuid import UUID
 
 from sfm_core.adapters.inmemory_vectors import InMemoryVectors
 from sfm_core.errors import Unavailable
-from sfm_core.model import Digest, Owed, VectorHit, VectorPoint, VectorQuery
-from sfm_core.testing.fakes import EPOCH
+from sfm_core.model import Digest, VectorHit, VectorPoint, VectorQuery
 
 
 class Index:
@@ -63,55 +60,3 @@ class Index:
 
     async def ping(self) -> None:
         await self._ask("ping", "").ping()
-
-
-class Wal:
-    """A `VectorWal`."""
-
-    def __init__(self) -> None:
-        self.owed: dict[tuple[str, UUID], tuple[Owed, datetime]] = {}
-
-    async def owe(self, namespace: str, ids: Collection[tuple[UUID, int]], *, reason: str) -> None:
-        for id_, version in ids:
-            entry = Owed(
-                namespace=namespace,
-                memory_id=id_,
-                version=version,
-                reason=reason,
-                attempts=0,
-                since=EPOCH,
-            )
-            self.owed[namespace, id_] = entry, EPOCH
-
-    async def due(
-        self, *, now: datetime, limit: int, namespace: str | None = None
-    ) -> Sequence[Owed]:
-        found = [
-            entry
-            for entry, due_at in self.owed.values()
-            if due_at <= now and namespace in (None, entry.namespace)
-        ]
-        return found[:limit]
-
-    async def paid(self, namespace: str, ids: Collection[tuple[UUID, int]]) -> int:
-        gone = [
-            (namespace, id_)
-            for id_, version in ids
-            if (namespace, id_) in self.owed and self.owed[namespace, id_][0].version <= version
-        ]
-        for key in gone:
-            del self.owed[key]
-        return len(gone)
-
-    async def failed(
-        self, namespace: str, ids: Collection[UUID], *, reason: str, due_at: datetime
-    ) -> None:
-        for id_ in ids:
-            if (namespace, id_) in self.owed:
-                entry, _ = self.owed[namespace, id_]
-                entry = replace(entry, reason=reason, attempts=entry.attempts + 1)
-                self.owed[namespace, id_] = entry, due_at
-
-    async def size(self, namespace: str | None = None) -> tuple[int, datetime | None]:
-        found = [e for (name, _), (e, _) in self.owed.items() if namespace in (None, name)]
-        return len(found), min((entry.since for entry in found), default=None)

@@ -38,4 +38,12 @@ async def _rebuilt(client: Client, projection: str, *, show: Callable[[Document]
 def _shown(talk: Talk) -> Callable[[Document], None]:
     if talk.as_json:
         return say_json
-    return lambda done: say(facts({n: "-" if v is None else v for n, v in done.items()}))
+    return lambda done: say(facts(_lines(done)))
+
+
+def _lines(done: Document) -> Document:
+    """Where there is a vector index, its digests are lines of their own."""
+    points = done.get("points") or {}
+    rows = {name: value for name, value in done.items() if name != "points"}
+    rows |= {f"points.{name}": value for name, value in points.items()}
+    return {name: "-" if value is None else value for name, value in rows.items()}

@@ -4,7 +4,7 @@ from sfm_core.coordinates import NOWHERE
 from sfm_core.encode.links import link
 from sfm_core.encode.memories import said_of
 from sfm_core.encode.values import Document, instant
-from sfm_core.model import ErasureReceipt, Event, EventPage, History, Rebuilt
+from sfm_core.model import ErasureReceipt, Event, EventPage, History, PointsRebuilt, Rebuilt
 
 
 def event(one: Event) -> Document:
@@ -80,4 +80,14 @@ def rebuilt(done: Rebuilt) -> Document:
         "sound": done.is_sound,
         "position": done.position,
         "next": None if done.next is None else done.next.text,
+        "points": None if done.points is None else _points(done.points),
+    }
+
+
+def _points(done: PointsRebuilt) -> Document:
+    return {
+        "before": done.before.text,
+        "after": done.after.text,
+        "truth": done.truth.text,
+        "sound": done.is_sound,
     }

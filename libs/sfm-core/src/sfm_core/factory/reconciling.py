@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from sfm_core.factory.policies import upkeep_policy_of
 from sfm_core.factory.stores import Stores
 from sfm_core.model import JobName
-from sfm_core.ports import Clock, Embedder, Telemetry, VectorStore, VectorWal
+from sfm_core.ports import Clock, Embedder, Telemetry, VectorStore
 from sfm_core.recall.views import Views
 from sfm_core.reconcile.indexing import Indexing
-from sfm_core.reconcile.parity import Parity
+from sfm_core.reconcile.parity import SETTLE_S, Parity
 from sfm_core.reconcile.rounds import ParityRounds
 from sfm_core.reconcile.schedule import Job, Schedule
 from sfm_core.reconcile.slabs import Slabs
@@ -74,7 +74,6 @@ def reconciling_over(
     clock: Clock,
     telemetry: Telemetry,
     vectors: VectorStore | None = None,
-    wal: VectorWal | None = None,
     views: Views | None = None,
 ) -> Reconciling:
     """Opens nothing and waits for nothing. `views`: of this process, to be compared too."""
@@ -87,11 +86,12 @@ def reconciling_over(
         vectors=vectors,
         slabs=_slabs(stores, embedder, views),
         telemetry=telemetry,
+        settle_s=min(SETTLE_S, settings.reconcile_interval_seconds),
     )
     replay = None
-    if vectors is not None and wal is not None:
+    if vectors is not None:
         replay = WalReplay(
-            wal=wal,
+            wal=stores.wal,
             indexing=indexing,
             records=records,
             embedder=embedder,

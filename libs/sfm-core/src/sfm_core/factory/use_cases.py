@@ -75,7 +75,7 @@ def use_cases_over(opened: Opened) -> Runtime:
         exports=Exports(archive=stores.archive, embedder=embedder, clock=clock),
         imports=_imports(opened, commits),
         erase=_erase(opened, cache, wakes),
-        rebuild=_rebuild(opened, cache),
+        rebuild=_rebuild(opened, cache, reconciling),
         digests=stores.digests,
         following=Following(events=stores.events, wakes=wakes),
         outbox=stores.outbox,
@@ -160,7 +160,7 @@ def _erase(opened: Opened, cache: ErasableCache | None, wakes: Wakes) -> Erase:
     )
 
 
-def _rebuild(opened: Opened, cache: ErasableCache | None) -> Rebuild:
+def _rebuild(opened: Opened, cache: ErasableCache | None, reconciling: Reconciling) -> Rebuild:
     stores = opened.stores
     return Rebuild(
         views=opened.recall.views,
@@ -171,4 +171,5 @@ def _rebuild(opened: Opened, cache: ErasableCache | None) -> Rebuild:
         embedder=opened.embedder,
         analyzer=Analyzer(opened.settings.language),
         cache=cache,
+        points=reconciling.parity,
     )

@@ -1,7 +1,7 @@
 """The values that cross boundaries: frozen, slotted, keyword-only."""
 
 from sfm_core.model.arrivals import Acceptance, Accepted, Arrival
-from sfm_core.model.digests import Digest, Projected, Rebuilt, StoredVector
+from sfm_core.model.digests import Digest, PointsRebuilt, Projected, Rebuilt, StoredVector
 from sfm_core.model.embedders import EmbedderInfo
 from sfm_core.model.erasures import Erased, ErasureReceipt, StoreErased
 from sfm_core.model.events import Event, EventPage
@@ -54,7 +54,6 @@ from sfm_core.model.reconcile import (
     OF_A_NAMESPACE,
     JobName,
     JobReport,
-    PointsRebuilt,
     ReconcileReport,
     Repair,
     RepairKind,

@@ -65,6 +65,22 @@ class Rebuilt:
     """Of the log; what was written since is in none of them."""
     next: Coordinate | None = None
     """Only a portion was done, and the digests are of it: go on behind this one."""
+    points: "PointsRebuilt | None" = None
+    """Of `vectors`, where there is a vector index, at the end of the last portion."""
+
+    @property
+    def is_sound(self) -> bool:
+        return self.after == self.truth and (self.points is None or self.points.is_sound)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PointsRebuilt:
+    """Digests of a namespace's live points in the vector index (`VectorStore.digest`)."""
+
+    before: Digest
+    after: Digest
+    truth: Digest
+    """Of the record store, right after."""
 
     @property
     def is_sound(self) -> bool:

@@ -2,13 +2,12 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
 from sfm_core.coordinates import Coordinate
-from sfm_core.model.digests import Digest
 
 
 class JobName(StrEnum):
@@ -74,6 +73,8 @@ class JobReport:
     """False: there is more than one run does; run again."""
     over_limit: int = 0
     """Of upkeep: as `UpkeepReport.over_limit`."""
+    waited_s: float = field(default=0.0, compare=False)
+    """What it only waited, so that writes in hand could end."""
 
     @property
     def counts(self) -> Mapping[str, int]:
@@ -91,17 +92,3 @@ class ReconcileReport:
     @property
     def complete(self) -> bool:
         return all(job.complete for job in self.jobs)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PointsRebuilt:
-    """Digests of a namespace's live points in the vector index (`VectorStore.digest`)."""
-
-    before: Digest
-    after: Digest
-    truth: Digest
-    """Of the record store, right after."""
-
-    @property
-    def is_sound(self) -> bool:
-        return self.after == self.truth

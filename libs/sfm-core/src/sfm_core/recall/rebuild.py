@@ -1,14 +1,15 @@
 """Building a projection anew from the record store, and saying whether it was sound."""
 
-from collections.abc import Callable, Mapping
-from typing import Final, final
+from collections.abc import Callable, Collection, Mapping
+from typing import Final, Protocol, final
+from uuid import UUID
 
 import anyio.to_thread
 
 from sfm_core.coordinates import Coordinate
 from sfm_core.errors import InvalidInput
 from sfm_core.lexical.analysis import Analyzer
-from sfm_core.model import Digest, Projected, Rebuilt
+from sfm_core.model import Digest, PointsRebuilt, Projected, Rebuilt
 from sfm_core.ports import ChangeFeed, Digests, Embedder, Projection, RecordStore, VectorMender
 from sfm_core.recall.digests import (
     edges_digest,
@@ -20,7 +21,7 @@ from sfm_core.recall.digests import (
 )
 from sfm_core.recall.holding import NotHeld
 from sfm_core.recall.links_alone import LinksAlone
-from sfm_core.recall.revectoring import Revectoring
+from sfm_core.recall.revectoring import Revectored, Revectoring
 from sfm_core.recall.view import Snapshot
 from sfm_core.recall.views import Views
 
@@ -29,6 +30,22 @@ _OF_VIEW: Final[Mapping[Projected, Callable[[Snapshot], Digest]]] = {
     Projected.LEXICAL: lexical_digest,
     Projected.GRAPH: graph_digest,
 }
+
+
+class Points(Protocol):
+    """A vector index that is built anew together with the vectors, where there is one."""
+
+    async def begun(self, namespace: str) -> Digest | None:
+        """Its digest of the namespace; None: there is no index."""
+        ...
+
+    async def bring(self, namespace: str, ids: Collection[UUID]) -> None:
+        """Put these memories into it as they are stored now."""
+        ...
+
+    async def ended(self, namespace: str, before: Digest) -> PointsRebuilt | None:
+        """Put the tombstones there, remove what is foreign, and compare digests."""
+        ...
 
 
 @final
@@ -46,6 +63,7 @@ class Rebuild:
         embedder: Embedder,
         analyzer: Analyzer,
         cache: Projection | None = None,
+        points: Points | None = None,
     ) -> None:
         self._views = views
         self._feed = feed
@@ -55,6 +73,7 @@ class Rebuild:
         self._embedder = embedder
         self._analyzer = analyzer
         self._cache = cache
+        self._points = points
 
     async def rebuild(
         self,
@@ -68,7 +87,8 @@ class Rebuild:
 
         `slab`, `lexical` and `graph` are read anew from the record store, the copy on disk
         too; `vectors` embeds every text anew under the model in use and puts right what
-        differs; `cache` is emptied, and fills by itself.
+        differs, and what the vector index has of the namespace is put there anew; `cache` is
+        emptied, and fills by itself.
 
         Vectors can be done in portions: those behind `after`, no page beginning later than
         `within_s` after the call. Then the digests are of the portion, and `next` says where the
@@ -83,15 +103,11 @@ class Rebuild:
             Unavailable: the store or the embedder does not answer.
         """
         more: Coordinate | None = None
+        points: PointsRebuilt | None = None
         before: Digest | None
         match projection:
             case Projected.VECTORS:
-                done = await self._revectoring.portion(
-                    namespace,
-                    after=after,
-                    within_s=within_s,
-                    generation=await self._records.generation(namespace),
-                )
+                done, points = await self._vectors(namespace, after, within_s)
                 before, found, truth, more = done.before, done.after, done.truth, done.next
             case Projected.CACHE:
                 before, found, truth = await self._emptied(namespace)
@@ -104,7 +120,23 @@ class Rebuild:
             truth=truth,
             position=(await self._records.stats(namespace)).position,
             next=more,
+            points=points,
         )
+
+    async def _vectors(
+        self, namespace: str, after: Coordinate | None, within_s: float | None
+    ) -> tuple[Revectored, PointsRebuilt | None]:
+        indexed = None if self._points is None else await self._points.begun(namespace)
+        done = await self._revectoring.portion(
+            namespace,
+            after=after,
+            within_s=within_s,
+            generation=await self._records.generation(namespace),
+            renewed=None if indexed is None or self._points is None else self._points.bring,
+        )
+        if self._points is None or indexed is None or done.next is not None:
+            return done, None
+        return done, await self._points.ended(namespace, indexed)
 
     async def _view(
         self, namespace: str, projection: Projected
@@ -112,7 +144,7 @@ class Rebuild:
         digest = _OF_VIEW[projection]
         before = None
         try:
-            self._views.check_held(namespace, vectors=projection is Projected.SLAB)
+            self._views.check_held(namespace)
             if (held := self._views.peek(namespace)) is not None:
                 before = await anyio.to_thread.run_sync(digest, await held.snapshot())
             await self._views.drop(namespace)

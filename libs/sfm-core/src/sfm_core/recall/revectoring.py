@@ -1,9 +1,10 @@
 """Every vector of a namespace embedded anew, page by page."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from time import monotonic
 from typing import Final, final
+from uuid import UUID
 
 from sfm_core.coordinates import Coordinate
 from sfm_core.digesting import digest_of, stored_vector_share, vector_share
@@ -13,6 +14,8 @@ from sfm_core.text import indexed_text
 
 _PAGE: Final = 64
 _NOTHING: Final = Digest(0, 0)
+
+type Renewed = Callable[[str, Collection[UUID]], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +52,11 @@ class Revectoring:
         after: Coordinate | None,
         within_s: float | None,
         generation: int,
+        renewed: Renewed | None = None,
     ) -> Revectored:
         """The memories behind `after`: all, or as many pages as begin within this time.
+
+        `renewed` is told the ids of each page, once its vectors are as they should be.
 
         Raises:
             Conflict: the namespace is not of this generation any more.
@@ -60,6 +66,8 @@ class Revectoring:
         done, behind = Revectored(), after
         while page := await self._page(namespace, behind):
             done = done.with_page(*await self._renewed(namespace, page, behind, generation))
+            if renewed is not None:
+                await renewed(namespace, [one.id for one in page])
             behind = page[-1].coordinate
             if within_s is not None and monotonic() - begun >= within_s:
                 return Revectored(done.before, done.after, done.truth, behind)

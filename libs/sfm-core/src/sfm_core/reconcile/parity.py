@@ -1,18 +1,28 @@
 """The audit: whether the projections are as the record store, and mending where they are not."""
 
 import logging
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from dataclasses import dataclass, field
 from itertools import batched
 from typing import Final, final
 from uuid import UUID
 
 import anyio
 
-from sfm_core.model import JobName, JobReport, LedgerSum, PointsRebuilt, Repair, RepairKind
+from sfm_core.model import (
+    Digest,
+    JobName,
+    JobReport,
+    LedgerRow,
+    LedgerSum,
+    PointsRebuilt,
+    Repair,
+    RepairKind,
+)
 from sfm_core.ports import Embedder, Ledger, NoTelemetry, Telemetry, VectorStore
 from sfm_core.reconcile.indexing import Indexing
 from sfm_core.reconcile.slabs import Slabs
-from sfm_core.reconcile.verdicts import Difference, difference, lacking
+from sfm_core.reconcile.verdicts import Difference, Held, difference, lacking
 from sfm_core.reconcile.walking import PAGE, Walk
 
 _LOG: Final = logging.getLogger(__name__)
@@ -26,6 +36,17 @@ _ONE_BY_ONE: Final = 32
 _LOGGED: Final = 40
 
 type Differences = dict[UUID, Difference]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Found:
+    """What lasted from the first look to the second."""
+
+    of: Differences = field(default_factory=dict)
+    complete: bool = True
+    reload: bool = False
+    """The view of this process differs."""
+    waited_s: float = 0.0
 
 
 @final
@@ -69,21 +90,18 @@ class Parity:
             Conflict: the namespace was erased again and again meanwhile.
             Unavailable: a store or the embedder does not answer; what was mended stays.
         """
-        found, complete, reload = await self._found(namespace, frozenset(but))
-        planned = [Repair(id=id_, kind=one.kind) for id_, one in sorted(found.items())]
+        found = await self._found(namespace, frozenset(but))
+        planned = [Repair(id=id_, kind=one.kind) for id_, one in sorted(found.of.items())]
         if dry_run:
-            return _report(planned, complete=complete, reload=reload)
+            return _report(planned, found)
         for repair in planned:
             self._telemetry.count("parity_differences_total", effect=repair.kind)
-        done = await self._mended(namespace, found)
-        if reload and self._slabs is not None:
+        done = await self._mended(namespace, found.of)
+        if found.reload and self._slabs is not None:
             self._telemetry.count("parity_differences_total", effect=RepairKind.RELOADED)
             await self._slabs.reload(namespace)
-        report = _report(
-            [Repair(id=id_, kind=kind) for id_, kind in sorted(done.items())],
-            complete=complete,
-            reload=reload,
-        )
+        repairs = [Repair(id=id_, kind=kind) for id_, kind in sorted(done.items())]
+        report = _report(repairs, found)
         _tell(namespace, report)
         return report
 
@@ -98,8 +116,47 @@ class Parity:
         if self._vectors is None:
             return None
         before = await self._vectors.digest(namespace)
+        await self._filled(namespace, self._vectors, lambda _held, _row: True)
+        return await self._compared(namespace, self._vectors, before)
+
+    async def begun(self, namespace: str) -> Digest | None:
+        """The index's digest, before a rebuilding in portions; None: there is no index."""
+        return None if self._vectors is None else await self._vectors.digest(namespace)
+
+    async def bring(self, namespace: str, ids: Collection[UUID]) -> None:
+        """A portion of a rebuilding: put these memories into the index, where there is one.
+
+        Raises:
+            Conflict, Unavailable: as `run`.
+        """
+        if self._vectors is not None:
+            await self._indexing.bring(namespace, ids)
+
+    async def ended(self, namespace: str, before: Digest) -> PointsRebuilt | None:
+        """What the portions did not see to: tombstones, and what is foreign; then as `rebuild`.
+
+        Raises:
+            Conflict, Unavailable: as `run`.
+        """
+        if self._vectors is None:
+            return None
+        await self._filled(
+            namespace,
+            self._vectors,
+            lambda held, row: row is None or row.deleted or difference(held, row) is not None,
+        )
+        return await self._compared(namespace, self._vectors, before)
+
+    async def _filled(
+        self,
+        namespace: str,
+        vectors: VectorStore,
+        wanted: Callable[[Held | None, LedgerRow | None], bool],
+    ) -> None:
         portion: Differences = {}
-        async for id_, held, row in self._walk(namespace, self._vectors).pairs():
+        async for id_, held, row in self._walk(namespace, vectors).pairs():
+            if not wanted(held, row):
+                continue
             kind = RepairKind.REMOVED if row is None else RepairKind.PUT
             ahead = held is not None and row is not None and held.position > row.position
             portion[id_] = Difference(kind, ahead)
@@ -107,20 +164,26 @@ class Parity:
                 await self._mended(namespace, portion)
                 portion = {}
         await self._mended(namespace, portion)
-        after = await self._vectors.digest(namespace)
+
+    async def _compared(
+        self, namespace: str, vectors: VectorStore, before: Digest
+    ) -> PointsRebuilt:
+        after = await vectors.digest(namespace)
         return PointsRebuilt(before=before, after=after, truth=(await self._sums(namespace)).points)
 
-    async def _found(self, namespace: str, but: Collection[UUID]) -> tuple[Differences, bool, bool]:
-        """Differences that last, whether these are all, and whether the view is to be reloaded."""
+    async def _found(self, namespace: str, but: Collection[UUID]) -> _Found:
         suspect = not await self._agree(namespace)
         reload = self._slabs is not None and await self._slabs.differs(namespace)
         first, complete = await self._looked(namespace, but) if suspect else ({}, True)
         if not first and not reload:
-            return {}, True, False
+            return _Found()
         await anyio.sleep(self._settle_s)
-        found = await self._again(namespace, first) if first else {}
-        reload = reload and self._slabs is not None and await self._slabs.differs(namespace)
-        return found, complete, reload
+        return _Found(
+            of=await self._again(namespace, first) if first else {},
+            complete=complete,
+            reload=reload and self._slabs is not None and await self._slabs.differs(namespace),
+            waited_s=self._settle_s,
+        )
 
     async def _agree(self, namespace: str) -> bool:
         if self._vectors is None:
@@ -200,9 +263,14 @@ class Parity:
         return self._embedder.info.model_revision
 
 
-def _report(repairs: list[Repair], *, complete: bool, reload: bool) -> JobReport:
-    view = [Repair(kind=RepairKind.RELOADED)] if reload else []
-    return JobReport(job=JobName.PARITY, effects=(*repairs, *view), complete=complete)
+def _report(repairs: list[Repair], found: _Found) -> JobReport:
+    view = [Repair(kind=RepairKind.RELOADED)] if found.reload else []
+    return JobReport(
+        job=JobName.PARITY,
+        effects=(*repairs, *view),
+        complete=found.complete,
+        waited_s=found.waited_s,
+    )
 
 
 def _tell(namespace: str, report: JobReport) -> None:

@@ -15,7 +15,7 @@ _LOG: Final = logging.getLogger(__name__)
 WHOLE_S: Final = 30.0
 """How often every namespace is looked at, also those nobody wrote to: the index may have lost
 what it held."""
-_SHARE: Final = 20.0
+_SHARE: Final = 10.0
 """What takes long to compare, a namespace or all of them, is left alone so many times as long."""
 _ENOUGH: Final = 3
 """Namespaces in a row that fail because nothing answers: then it is not for one's sake."""
@@ -110,6 +110,6 @@ class ParityRounds:
             if not is_ours:
                 return None
             report = await self._parity.run(namespace)
-        took = self._time() - begun
+        took = max(0.0, self._time() - begun - report.waited_s)
         self._not_before[namespace] = begun + took * _SHARE
         return report

@@ -129,6 +129,8 @@ METRICS: Final[Mapping[str, Metric]] = MappingProxyType(
             _seconds("embedder_duration_seconds", "Time on the threads for one go.", "outcome"),
             _seconds("upkeep_duration_seconds", "Time of one upkeep run.", "outcome"),
             _counter("upkeep_effects_total", "Memories that upkeep changed.", "effect"),
+            _gauge("wal_entries", "Memories that are owed to the vector index."),
+            _gauge("wal_oldest_age_seconds", "Since the first of them is owed."),
             _seconds("reconcile_duration_seconds", "Time of a round of a job.", "job", "outcome"),
             _counter("reconcile_effects_total", "What a job did.", "job", "effect"),
             _counter(

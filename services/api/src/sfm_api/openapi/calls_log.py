@@ -23,10 +23,11 @@ CALLS: Final[dict[str, Call]] = {
         description="`slab`, `lexical` and `graph`: this process drops its view and reads it from "
         "the record store again. `vectors`: every text is embedded anew under the model in use, "
         "and what differs is put right, in portions of half a minute: ask again with `next` as "
-        "`after` until it is null. `cache`: emptied. Digests before and after, and of the truth. "
-        "Of a namespace larger than the memory for views, or in a process that holds none, there "
-        "is no slab and no lexical index (422); `graph` is then the links as paths read them. "
-        "Takes no `Idempotency-Key`.",
+        "`after` until it is null; what the vector index has of the namespace is put there anew, "
+        "and what is foreign removed. `cache`: emptied. Digests before and after, and of the "
+        "truth. Of a namespace larger than the memory for views, or in a process that holds none, "
+        "there is no slab and no lexical index (422); `graph` is then the links as paths read "
+        "them. Takes no `Idempotency-Key`.",
         body="RebuildIn",
         example={"projection": "slab"},
         answers={200: answer("Digests, and whether they agree.", "Rebuilt")},

@@ -25,6 +25,14 @@ from sfm_core.model import EventType, Projected
 
 _DIGEST: Final = text(pattern="^[0-9]+:[0-9a-f]{16}$", description="Members, and 64 bits of them.")
 
+_POINTS: Final = record(
+    {
+        "before": described(_DIGEST, "Of the live points of the vector index."),
+        "after": _DIGEST,
+        "truth": described(_DIGEST, "Of the record store."),
+        "sound": described(FLAG, "`after` and `truth` are equal."),
+    }
+)
 
 SCHEMAS: Final[dict[str, Schema]] = {
     "Event": {
@@ -103,6 +111,10 @@ SCHEMAS: Final[dict[str, Schema]] = {
             "position": integer(description="Of the log, right after."),
             "next": described(
                 or_null(text()), "Of `vectors`: the digests are of a portion; give it as `after`."
+            ),
+            "points": described(
+                or_null(_POINTS),
+                "Of `vectors`, in the last answer, where there is a vector index.",
             ),
         }
     ),
