@@ -41,6 +41,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "path": ("path", "Find the strongest way from a memory to another."),
         "neighbors": ("neighbors", "List the links of a memory, the strongest first."),
         "events": ("events", "Show what happened, in order; follow it."),
+        "dlq": ("dlq", "Show the events that cannot take effect; put them back."),
         "erase": ("erase", "Erase a namespace for good, with a receipt."),
         "rebuild": ("rebuild", "Build what is derived anew, and compare digests."),
         "stats": ("stats", "Count what there is, and say how it is kept."),

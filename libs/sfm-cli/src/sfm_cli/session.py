@@ -14,6 +14,7 @@ import anyio
 
 from sfm_cli.client import Client
 from sfm_cli.failures import Failure
+from sfm_cli.letters import OpenLetters, opened
 from sfm_cli.target import Local, Remote, Target
 from sfm_core.errors import Conflict, Misconfigured, SfmError, Unavailable
 from sfm_core.runtime.secret import Secret
@@ -67,6 +68,8 @@ class Session:
 
     env: Mapping[str, str]
     connect: Connect = connected
+    letters: OpenLetters = opened
+    """What `soma dlq` works on."""
 
 
 def run[T](body: Callable[[], Awaitable[T]]) -> T:

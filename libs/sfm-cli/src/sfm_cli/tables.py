@@ -126,6 +126,21 @@ def events(document: Document) -> Table:
     return made
 
 
+def dead_letters(document: Document) -> Table:
+    made = table("number", "put aside", "consumer", "from", "bytes", "reason",
+                 numbers=("number", "bytes"), rest="reason")  # fmt: skip
+    for one in document["dead_letters"]:
+        made.add_row(
+            str(one["number"]),
+            plain(str(one["at"])[:19].replace("T", " ")),
+            plain(one["consumer"]),
+            plain(f"{one['topic']} {one['partition']}/{one['offset']}"),
+            str(one["bytes"]),
+            plain(one["reason"]),
+        )
+    return made
+
+
 def erasure(document: Document) -> Group:
     made = table("store", "removed", "left", numbers=("removed", "left"))
     for store in document["stores"]:

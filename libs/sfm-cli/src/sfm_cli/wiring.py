@@ -27,6 +27,9 @@ from sfm_core.owned import owned_tasks
 from sfm_core.runtime.api_settings import ApiSettings
 from sfm_core.runtime.core_settings import CoreSettings
 from sfm_core.runtime.secret import Secret
+from sfm_events.dlq import REPLAYER, DeadLetters
+from sfm_events.kafka_settings import KafkaSettings
+from sfm_events.transports.kafka import KafkaTransport
 from sfm_standalone.postgres import EmbeddedPostgres
 from sfm_standalone.settings import StandaloneSettings
 from sfm_standalone.wiring import MODELS, open_core
@@ -97,6 +100,18 @@ async def migrate_embedded(data_dir: Path) -> list[str]:
     """The same for the embedded PostgreSQL of a data directory that the caller holds."""
     async with EmbeddedPostgres.open(data_dir) as server:
         return await migrate(server.dsn)
+
+
+@asynccontextmanager
+async def open_letters(settings: KafkaSettings) -> AsyncGenerator[DeadLetters]:
+    """The dead letters on Kafka.
+
+    Raises:
+        Misconfigured: Kafka refuses us.
+    """
+    transport = await KafkaTransport.connect(settings)
+    async with transport.producer() as producer, transport.dead_letters(REPLAYER) as source:
+        yield DeadLetters(source, producer, topic=settings.kafka_memory_events_topic)
 
 
 def list_models(settings: StandaloneSettings) -> list[Document]:

@@ -12,6 +12,7 @@ from sfm_core.runtime.tracing import Tracing
 from sfm_core.runtime.worker_http import watched
 from sfm_core.runtime.worker_settings import WorkerSettings
 from sfm_events.consumer_settings import ConsumerSettings
+from sfm_events.gauges import show_consumer
 from sfm_events.loop import ConsumerLoop
 from sfm_events.ports import Handler, Producer, Source
 
@@ -55,12 +56,7 @@ async def open_loop(
             policy=settings.policy(drain_s=max(0.0, grace_s - CUT_S)),
             telemetry=tracing.observing(telemetry),
         )
-        telemetry.gauge(
-            "consumer_lag_records",
-            lambda: None if loop.lag is None else float(loop.lag),
-            consumer=service,
-        )
-        telemetry.gauge("consumer_ready", lambda: float(loop.health.ready), consumer=service)
+        show_consumer(service, loop, telemetry)
         yield loop
 
 

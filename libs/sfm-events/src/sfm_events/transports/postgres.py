@@ -64,6 +64,11 @@ class PostgresTransport:
                 with anyio.CancelScope(shield=True), suppress(Unavailable):
                     await source.leave()
 
+    @asynccontextmanager
+    async def producer(self) -> AsyncGenerator["NotedLetters"]:
+        """For dead letters."""
+        yield NotedLetters()
+
 
 @final
 class PostgresSource:
