@@ -12,7 +12,7 @@ T ?=
 A ?=
 
 .PHONY: help setup-dev run test differential canaries check fmt lint types layers lock-check gen-check bench bench-quality bench-slab \
-	bench-service soak fuzz example gen settings clean stack stack-down stack-status
+	bench-service soak fuzz example gen settings clean stack stack-down stack-status chaos
 
 help: ## Print this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' Makefile
@@ -52,6 +52,9 @@ differential: .venv/.ready-dev ## 5 000 random histories through every door, aga
 
 canaries: .venv/.ready-dev ## 100 000 replies to twenty tenants, each searched for foreign words
 	SFM_TEST_CANARY_REPLIES=100000 $(PY) -m pytest -q tests/chaos/test_canaries.py $(A)
+
+chaos: .venv/.ready-dev ## The long run of faults: every service killed 50 times under load, outages of a minute
+	SFM_TEST_STACK_KILLS=50 SFM_TEST_OUTAGE_S=60 SFM_TEST_STOPS=4 $(PY) -m pytest -rA tests/chaos $(A)
 
 fuzz: .venv/.ready-dev ## 100 000 bad requests (A="--seed S" repeats a run)
 	$(PY) -m tests.fuzz $(A)

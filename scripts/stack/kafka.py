@@ -1,14 +1,15 @@
 """The Kafka of a stack: one node, with the topics of the events."""
 
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
-
 from scripts.stack.programs import TOPIC
 from sfm_core.errors import Misconfigured, Unavailable
+from sfm_events.kafka_settings import KafkaSettings
+from sfm_events.transports.kafka_connection import KafkaConnection
+from sfm_events.transports.kafka_topics import ensure_topics, topics_of
 from tests.servers.kafka_process import (
     Node,
     format_command,
@@ -51,25 +52,10 @@ def command(node: Node, *, heap_mb: int) -> list[str]:
 async def provide_topics(bootstrap: str, *, partitions: int) -> None:
     """The topic of the events and that of dead letters, where they are not there yet.
 
-    Records carry the broker's clock, so that no producer can date one behind an erasure.
-
     Raises:
         Unavailable: the broker does not answer or refuses.
     """
-    configs = {"message.timestamp.type": "LogAppendTime"}
-    topics = [
-        NewTopic(TOPIC, partitions, 1, topic_configs=configs),
-        NewTopic(f"{TOPIC}.dlq", 1, 1, topic_configs=configs),
-    ]
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
-    try:
-        await admin.start()
-        answer = await admin.create_topics(topics)
-    except KafkaError as error:
-        raise Unavailable(f"Kafka: {error}") from error
-    finally:
-        await admin.close()
-    for _, code, *_ in answer.topic_errors:
-        refusal = for_code(code)
-        if code and refusal is not TopicAlreadyExistsError:
-            raise Unavailable(f"Kafka does not make the topics: {refusal.__name__}")
+    settings = KafkaSettings(kafka_bootstrap_servers=(bootstrap,), kafka_memory_events_topic=TOPIC)
+    events, letters = topics_of(settings)
+    wanted = [replace(events, partitions=partitions), letters]
+    await ensure_topics(await KafkaConnection.of(settings), wanted)

@@ -19,8 +19,13 @@ SERVERS: Final = "servers"
 SERVICES: Final = "services"
 TOPIC: Final = "memory.events"
 
-_OURS: Final = ("POSTGRES_", "PG", "REDIS_", "KAFKA_", "QDRANT_")
-"""Variables about servers: those of a stack are its own."""
+_OURS: Final = (
+    *("PG", "POSTGRES_URL", "POSTGRES_SSL_", "REDIS_URL"),
+    *("KAFKA_BOOTSTRAP", "KAFKA_SECURITY", "KAFKA_SASL", "KAFKA_SSL", "KAFKA_MEMORY_EVENTS_TOPIC"),
+    *("QDRANT_URL", "QDRANT_API_KEY", "QDRANT_TLS"),
+    *("SFM_DATA_DIR", "SFM_METRICS_PORT", "SOMA_API_TOKEN_FILE"),
+)
+"""How variables begin that say where servers are and how they let one in: a stack's are its own."""
 
 _MODULES: Final = {
     "api": "sfm_api",
@@ -88,8 +93,6 @@ def service_programs(
 def base_environment(env: Mapping[str, str], folder: StackFolder) -> dict[str, str]:
     """The user's environment without what is the stack's own affair."""
     kept = {name: value for name, value in env.items() if not name.startswith((PREFIX, *_OURS))}
-    for name in ("SFM_DATA_DIR", "SFM_METRICS_PORT", "SOMA_API_TOKEN_FILE"):
-        kept.pop(name, None)
     return kept | {MARK: str(folder.path), "PYTHONUNBUFFERED": "1"}
 
 
@@ -98,7 +101,8 @@ def _own(name: str, url: str, folder: StackFolder, shared: Mapping[str, str]) ->
     if name == "api":
         views = shared.get("SFM_SLAB_SNAPSHOT_DIR", str(folder.path / "views"))
         return {"SFM_HTTP_PORT": port, "SFM_SLAB_SNAPSHOT_DIR": views}
-    return {"SFM_METRICS_PORT": port}
+    # killed and started again, it goes on with its partitions at once
+    return {"SFM_METRICS_PORT": port, "KAFKA_GROUP_INSTANCE_ID": f"stack-{name}"}
 
 
 def _runs(module: str) -> bool:

@@ -143,6 +143,14 @@ class Supervisor:
     def start_services(self) -> None:
         self._ask("startProcessGroup", SERVICES, False)
 
+    def stop(self, group: str, program: str) -> None:
+        """Stop one program and keep it down; returns when it is gone."""
+        self._ask("stopProcess", f"{group}:{program}")
+
+    def start_again(self, group: str, program: str) -> None:
+        """Undo `stop`; returns when it runs, which is not yet ready."""
+        self._ask("startProcess", f"{group}:{program}")
+
     def shut_down(self) -> None:
         """Tell it to stop the services, then the servers, then itself."""
         self._ask("shutdown")

@@ -43,8 +43,8 @@ class Progress:
     retries: int = 0
     reads: int = 0
     refused_reads: int = 0
-    _wanted: int = 0
-    _enough: anyio.Event = field(default_factory=anyio.Event)
+    _wanted: int = field(default=0, repr=False)
+    _enough: anyio.Event = field(default_factory=anyio.Event, repr=False)
 
     def acknowledge(self) -> None:
         self.acknowledged += 1
@@ -61,8 +61,18 @@ class Progress:
 
 class Actor:
     def __init__(
-        self, client: httpx.AsyncClient, progress: Progress, number: int, seed: int
+        self,
+        client: httpx.AsyncClient,
+        progress: Progress,
+        number: int,
+        seed: int,
+        *,
+        namespace: str = NAMESPACE,
+        pause_s: float = 0.0,
     ) -> None:
+        """`pause_s`: between one thing and the next."""
+        self.namespace = namespace
+        self._pause_s = pause_s
         self._client = client
         self._progress = progress
         self._number = number
@@ -80,6 +90,7 @@ class Actor:
         while not stopping.is_set():
             at = self._rng.choice(list(self.known))
             await self._rng.choice(steps)(at, self.known[at])
+            await anyio.sleep(self._pause_s)
 
     # -- writes ----------------------------------------------------------------------------
 
@@ -203,7 +214,7 @@ class Actor:
         try:
             answer = await self._client.request(
                 method,
-                f"/v1/{NAMESPACE}{path}",
+                f"/v1/{self.namespace}{path}",
                 content=None if body is None else json.dumps(body),
                 headers=headers,
             )
@@ -220,7 +231,11 @@ class Actor:
 
 
 async def check(client: httpx.AsyncClient, actors: list[Actor]) -> int:
-    """Every place has exactly the versions its actor knows; how many versions that were."""
+    """Every place has exactly the versions its actor knows, and there is no other place.
+
+    The actors are all there were in their one namespace. Gives how many versions that were.
+    """
+    [namespace] = {actor.namespace for actor in actors}
     versions = 0
     live: dict[str, dict[str, Any]] = {}
     for actor in actors:
@@ -228,9 +243,9 @@ async def check(client: httpx.AsyncClient, actors: list[Actor]) -> int:
             versions += known.version
             if known.payload is not None:
                 live[at] = known.payload
-            await _check_history(client, at, known)
-            await _check_links(client, at, known, actor.links)
-    assert await _listed(client) == live
+            await check_history(client, namespace, at, known)
+            await _check_links(client, namespace, at, known, actor.links)
+    assert await listed(client, namespace) == live
     return versions
 
 
@@ -244,11 +259,12 @@ async def check_digests(client: httpx.AsyncClient, namespace: str) -> None:
         assert told["before"] == told["after"] == told["truth"], told
 
 
-async def _check_history(client: httpx.AsyncClient, at: str, known: Known) -> None:
+async def check_history(client: httpx.AsyncClient, namespace: str, at: str, known: Known) -> None:
+    """The place has exactly the versions that are known."""
     found: dict[int, dict[str, Any] | None] = {}
     params: dict[str, str] = {}
     while True:
-        answer = await client.get(f"/v1/{NAMESPACE}/memories/{at}/history", params=params)
+        answer = await client.get(f"/v1/{namespace}/memories/{at}/history", params=params)
         if not known.version:
             assert answer.status_code == 404, answer.text
             return
@@ -262,10 +278,14 @@ async def _check_history(client: httpx.AsyncClient, at: str, known: Known) -> No
 
 
 async def _check_links(
-    client: httpx.AsyncClient, at: str, known: Known, links: dict[tuple[str, str], float]
+    client: httpx.AsyncClient,
+    namespace: str,
+    at: str,
+    known: Known,
+    links: dict[tuple[str, str], float],
 ) -> None:
     asked = {"direction": "out", "limit": "100"}
-    answer = await client.get(f"/v1/{NAMESPACE}/memories/{at}/neighbors", params=asked)
+    answer = await client.get(f"/v1/{namespace}/memories/{at}/neighbors", params=asked)
     if known.payload is None:
         assert answer.status_code == 404, answer.text
         return
@@ -280,12 +300,13 @@ def _numbers(at: str) -> list[int]:
     return [int(axis) for axis in at.split(",")]
 
 
-async def _listed(client: httpx.AsyncClient) -> dict[str, dict[str, Any]]:
+async def listed(client: httpx.AsyncClient, namespace: str) -> dict[str, dict[str, Any]]:
+    """Payloads of all that live, by place."""
     found: dict[str, dict[str, Any]] = {}
     cursor: str | None = None
     while True:
         params = {"limit": "1000"} | ({} if cursor is None else {"cursor": cursor})
-        page = (await client.get(f"/v1/{NAMESPACE}/memories", params=params)).json()
+        page = (await client.get(f"/v1/{namespace}/memories", params=params)).json()
         for memory in page["memories"]:
             at = ",".join(str(axis) for axis in memory["coordinate"])
             assert at not in found, "listed twice"

@@ -1,13 +1,18 @@
 """`make stack`: the whole system as separate processes, from nothing and back."""
 
+import json
 import time
 from collections.abc import Callable, Collection, Iterator
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
+from uuid import uuid4
 
+import anyio
 import httpx
 import pytest
 
+from tests.chaos.stack_load import a_producer
 from tests.servers.kafka import need_kafka
 from tests.servers.stack import Stack
 
@@ -62,6 +67,33 @@ def test_what_is_stored_is_recalled(stack: Stack) -> None:
         assert stored.status_code == 201, stored.text
         recalled = client.post("/v1/stack/recall", json={"query": "tea"})
     assert [hit["coordinate"] for hit in recalled.json()["hits"]] == [[1, 2]]
+
+
+async def test_what_somebody_else_publishes_is_recalled(stack: Stack) -> None:
+    memory = str(uuid4())
+    event = {
+        "event_id": str(uuid4()),
+        "id": memory,
+        "namespace": "stack.foreign",
+        "type": "created",
+        "timestamp": datetime.now(UTC).isoformat(),
+        "payload": {"text": "a violin in the attic"},
+    }
+    async with a_producer(stack.endpoints.kafka) as producer:
+        for _ in range(2):
+            await producer.send_and_wait(
+                "memory.events", json.dumps(event).encode(), key=memory.encode()
+            )
+
+    def found() -> list[dict[str, Any]]:
+        with stack.client() as client:
+            answer = client.post("/v1/stack.foreign/recall", json={"query": "violin"})
+        hits: list[dict[str, Any]] = answer.json()["hits"]
+        return hits
+
+    [hit] = await anyio.to_thread.run_sync(until, found, "the foreign memory in a recall")
+    assert hit["payload"] == event["payload"]
+    assert hit["version"] == 1
 
 
 def test_a_second_start_says_that_it_runs(stack: Stack) -> None:

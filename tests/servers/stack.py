@@ -15,7 +15,7 @@ import httpx
 import psutil
 
 from scripts.stack.folder import ROOT, Endpoints, StackFolder
-from scripts.stack.supervision import Supervisor
+from scripts.stack.supervision import Running, Supervisor
 
 PORTS = ("POSTGRES", "REDIS", "KAFKA", "QDRANT", "KV_WRITER", "VECTOR_INDEXER", "RECONCILER")
 QUICK = {
@@ -90,7 +90,14 @@ class Stack:
 
     def pid(self, program: str) -> int | None:
         """Of a service or server; None while it does not run."""
-        [found] = [each.pid for each in self.supervisor.running() if each.name == program]
+        return self._program(program).pid
+
+    def state(self, program: str) -> str:
+        """In supervisord's words, `RUNNING` or `STOPPING` for example."""
+        return self._program(program).state
+
+    def _program(self, name: str) -> Running:
+        [found] = [each for each in self.supervisor.running() if each.name == name]
         return found
 
     def kill(self, program: str, number: int = signal.SIGKILL) -> int:

@@ -61,6 +61,7 @@ def test_services_get_the_servers_of_the_stack_and_what_else_the_user_said(tmp_p
     env = {
         "POSTGRES_URL": "postgresql://theirs",
         "KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
+        "KAFKA_SESSION_TIMEOUT_SECONDS": "7",
         "SFM_STACK_KAFKA_HEAP_MB": "1024",
         "SFM_EMBEDDER": "hash",
         "PATH": "/bin",
@@ -70,6 +71,7 @@ def test_services_get_the_servers_of_the_stack_and_what_else_the_user_said(tmp_p
     assert writer["KAFKA_BOOTSTRAP_SERVERS"] == "127.0.0.1:2"
     assert writer["SFM_METRICS_PORT"] == "3"
     assert (writer["SFM_EMBEDDER"], writer["PATH"]) == ("hash", "/bin")
+    assert writer["KAFKA_SESSION_TIMEOUT_SECONDS"] == "7"
     assert not {"KAFKA_SECURITY_PROTOCOL", "SFM_STACK_KAFKA_HEAP_MB"} & set(writer)
 
 
