@@ -6,9 +6,11 @@ from contextlib import asynccontextmanager
 
 import anyio
 import pytest
+from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import CommitFailedError
 
 from sfm_events.ports import Partition, Record
-from sfm_events.transports.kafka_inside import _cut, _tasks_of
+from sfm_events.transports.kafka_inside import Life, _cut, _tasks_of
 from sfm_events.transports.kafka_membership import Membership
 from sfm_events.transports.kafka_producer import KafkaProducer
 from sfm_events.transports.kafka_source import KafkaSource
@@ -52,20 +54,28 @@ class Member:
             while len(self.seen) < count:
                 await self.step()
 
+    @property
+    def client(self) -> AIOKafkaConsumer:
+        assert self.source._client is not None
+        return self.source._client
+
+    @property
+    def life(self) -> Life:
+        """The round of the assignment that it has taken."""
+        return self.source._life
+
     def numbers(self) -> list[int]:
         return sorted(int(one.value or b"") for one in self.seen)
 
     def die(self) -> None:
         """As a process that is killed: nobody is told."""
-        client, self.source._client = self.source._client, None
-        assert client is not None
+        client, self.source._client = self.client, None
         client._closed = True
         _cut(client._client, _tasks_of(client))
 
     def stall(self) -> None:
         """As a process whose loop is blocked: it is silent, and does not know."""
-        assert self.source._client is not None
-        self.source._client._coordinator._heartbeat_task.cancel()
+        self.client._coordinator._heartbeat_task.cancel()
 
 
 @asynccontextmanager
@@ -117,9 +127,8 @@ async def test_a_rebalance_waits_for_what_is_in_hand(kafka_server: TestKafka, to
                 nexts = {**nexts, **await one.step(commits=False)}
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(other.step)
-            assert one.source._client is not None
             with anyio.fail_after(20):
-                await asyncio.shield(one.source._client._coordinator._rejoin_needed_fut)
+                await asyncio.shield(one.client._coordinator._rejoin_needed_fut)
             assert await one.source.commit(nexts) == set()
         await shared(one, other)
     assert other.numbers() == []
@@ -168,6 +177,74 @@ async def test_nothing_is_committed_for_a_partition_that_is_anothers(
         await shared(one, other)
         foreign = dict.fromkeys(other.source.owned(), 1)
         assert set(await one.source.commit(foreign)) == set(foreign)
+
+
+async def test_records_whose_commit_was_refused_come_again(
+    kafka_server: TestKafka, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the midst of a rebalance, although their partition stays: they were dropped."""
+    await publish(kafka_server, topic, *range(40))
+    async with member(kafka_server, topic) as one:
+        nexts: Mapping[Partition, int] = {}
+        with anyio.fail_after(20):
+            while len(one.seen) < 40:
+                nexts = {**nexts, **await one.step(commits=False)}
+        client = one.client
+
+        async def refuse(_offsets: object) -> None:
+            client._coordinator.request_rejoin()
+            raise CommitFailedError
+
+        with monkeypatch.context() as patched:
+            patched.setattr(client, "commit", refuse)
+            assert set(await one.source.commit(nexts)) == set(nexts)
+        one.seen.clear()
+        await one.until_it_has(40)
+    assert one.numbers() == list(range(40))
+
+
+async def test_what_stays_through_a_rebalance_goes_on_where_it_was(
+    kafka_server: TestKafka, topic: str
+) -> None:
+    """Also what was not committed is not read again: nobody else can have had it."""
+    await publish(kafka_server, topic, *range(40))
+    async with member(kafka_server, topic) as one:
+        nexts: Mapping[Partition, int] = {}
+        with anyio.fail_after(20):
+            while len(one.seen) < 40:
+                nexts = {**nexts, **await one.step(commits=False)}
+        one.source.pause(one.source.owned())
+        before = one.life
+        one.client._coordinator.request_rejoin()
+        await publish(kafka_server, topic, *range(40, 60))
+        with anyio.fail_after(20):
+            while one.life == before:
+                assert not await one.step(), "still paused"
+        one.source.resume(one.source.owned())
+        assert await one.source.commit(nexts) == set()
+        await one.until_it_has(60)
+    assert one.numbers() == list(range(60))
+
+
+async def test_what_was_read_in_an_earlier_life_is_not_committed_in_a_later(
+    kafka_server: TestKafka, topic: str
+) -> None:
+    await publish(kafka_server, topic, *range(40))
+    async with member(kafka_server, topic) as one:
+        nexts: Mapping[Partition, int] = {}
+        with anyio.fail_after(20):
+            while len(one.seen) < 40:
+                nexts = {**nexts, **await one.step(commits=False)}
+        before = one.life
+        one.client._coordinator.reset_generation()  # as when the group has forgotten it
+        one.source.pause(one.source.owned())
+        with anyio.fail_after(20):
+            while one.life == before:
+                assert not await one.step()
+        assert set(await one.source.commit(nexts)) == set(nexts)
+        one.source.resume(one.source.owned())
+        one.seen.clear()
+        await one.until_it_has(40)
 
 
 async def test_a_member_with_a_name_of_its_own_comes_back_to_its_partitions(

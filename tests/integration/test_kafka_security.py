@@ -6,11 +6,12 @@ from pathlib import Path
 import anyio
 import pytest
 
-from sfm_core.errors import Misconfigured
+from sfm_core.errors import Misconfigured, Unavailable
 from sfm_core.runtime.secret import Secret
 from sfm_events.kafka_settings import KafkaSettings
 from sfm_events.ports import Message
 from sfm_events.transports.kafka import KafkaTransport
+from sfm_events.transports.kafka_connection import KafkaConnection
 from tests.servers.kafka import TestKafka
 from tests.servers.kafka_process import HOST
 from tests.servers.kafka_tls import PASSWORD, USER, SecureKafka
@@ -124,6 +125,17 @@ async def test_a_ca_file_that_is_none_is_refused(tls_kafka: SecureKafka, tmp_pat
         wrong = replace(settings_for(tls_kafka), kafka_ssl_ca_location=path)
         (tmp_path / "empty.pem").write_text("no certificate")
         assert "no readable file of certificates" in await refusal(wrong)
+
+
+async def test_a_process_that_runs_already_is_told_what_to_mend(tls_kafka: SecureKafka) -> None:
+    """The servers were away when it started; it waits as for any outage, and says for what."""
+    wrong = replace(settings_for(tls_kafka), kafka_sasl_password=Secret("not the password"))
+    transport = KafkaTransport(wrong, await KafkaConnection.of(wrong))
+    async with transport.producer() as producer, transport.source("late") as source:
+        with pytest.raises(Unavailable, match="refuses KAFKA_SASL_USERNAME"):
+            await producer.send([Message(topic="memory.events", key=b"k", value=b"v")])
+        with pytest.raises(Unavailable, match="refuses KAFKA_SASL_USERNAME"):
+            await source.fetch(limit=1, wait_s=0.1)
 
 
 async def test_a_server_that_is_away_is_no_fault_of_the_settings(tls_kafka: SecureKafka) -> None:

@@ -1,5 +1,7 @@
 """A real Apache Kafka for the tests: `$SFM_TEST_KAFKA_URL` (host:port, ...), else one of our own.
 
+A given server needs `group.min.session.timeout.ms` of 1000 or less.
+
 Where neither is to be had, tests that ask for it are skipped; with `CI=true` they fail. Tests
 that stop, freeze or empty a server start one of their own, with `tests.servers.kafka_nodes`.
 """
@@ -50,13 +52,15 @@ async def create_topic(
         await admin.close()
 
 
-async def leader_of(bootstrap: str, topic: str, partition: int = 0) -> int:
-    """The id of the node that leads a partition at this moment."""
+async def leader_of(bootstrap: str, topic: str) -> int | None:
+    """The id of the node that leads the topic's first partition; None: there is no such topic."""
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
     try:
+        if topic not in await admin.list_topics():
+            return None
         [described] = await admin.describe_topics([topic])
-        [found] = [one for one in described["partitions"] if one["partition"] == partition]
+        [found] = [one for one in described["partitions"] if one["partition"] == 0]
         leader: int = found["leader"]
         return leader
     finally:

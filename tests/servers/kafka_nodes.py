@@ -23,6 +23,8 @@ from tests.servers.kafka_process import (
 )
 
 READY_WITHIN_S = 60.0
+# A broker that was killed is taken back once its old session is over.
+QUICK_RETURN = {"broker.session.timeout.ms": "1000", "broker.heartbeat.interval.ms": "250"}
 
 
 @dataclass
@@ -166,7 +168,7 @@ def kafka(
             controller_port=quiet_port(),
             security=security,
         )
-        node.write(server_properties(node, [node], more=more))
+        node.write(server_properties(node, [node], more={**QUICK_RETURN, **(more or {})}))
         server = KafkaNode(node, new_cluster_id())
         server.format()
         try:

@@ -1,14 +1,14 @@
 """Numbered messages through a Kafka that things happen to, and what came of them."""
 
-from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 import anyio
 
 from sfm_core.errors import Unavailable
 from sfm_events.kafka_settings import KafkaSettings
-from sfm_events.ports import Message, Partition, Producer, Source
+from sfm_events.ports import Message, Partition, Producer, Record, Source
 from sfm_events.transports.kafka_connection import KafkaConnection
 
 WAIT_S = 20.0
@@ -46,10 +46,15 @@ class Traffic:
     failed_sends: int = 0
     failed_fetches: int = 0
     is_sending: bool = True
+    is_held: bool = False
+    """While true nothing is sent."""
 
     async def send(self) -> None:
         number = 0
         while self.is_sending:
+            if self.is_held:
+                await anyio.sleep(0.05)
+                continue
             some = range(number, number + self.batch)
             try:
                 await self.producer.send(numbered(self.topic, *some))
@@ -65,17 +70,21 @@ class Traffic:
         while True:
             try:
                 given = await self.source.fetch(limit=200, wait_s=0.2)
-                nexts: dict[Partition, int] = {}
-                for partition, records in given.items():
-                    for one in records:
-                        self.again += one.offset < self.committed.get(partition, 0)
-                        self.seen.append((partition, one.offset, int(one.value or b"-1")))
-                    nexts[partition] = records[-1].offset + 1
-                lost = await self.source.commit(nexts)
-                self.committed |= {p: o for p, o in nexts.items() if p not in lost}
             except Unavailable:
                 self.failed_fetches += 1
                 await anyio.sleep(0.1)
+                continue
+            await self._commit(given)
+
+    async def _commit(self, given: Mapping[Partition, Sequence[Record]]) -> None:
+        nexts = {partition: records[-1].offset + 1 for partition, records in given.items()}
+        for partition, records in given.items():
+            for one in records:
+                self.again += one.offset < self.committed.get(partition, 0)
+                self.seen.append((partition, one.offset, int(one.value or b"-1")))
+        with suppress(Unavailable):
+            lost = await self.source.commit(nexts)
+            self.committed |= {p: offset for p, offset in nexts.items() if p not in lost}
 
     def numbers(self) -> set[int]:
         return {number for _, _, number in self.seen}

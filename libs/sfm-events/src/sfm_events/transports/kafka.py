@@ -1,7 +1,8 @@
 """Kafka as a transport of events: opened from its settings, in one place."""
 
+import logging
 from contextlib import AbstractAsyncContextManager
-from typing import Self, final
+from typing import Final, Self, final
 
 from sfm_events.kafka_settings import KafkaSettings
 from sfm_events.transports.kafka_connection import KafkaConnection
@@ -9,6 +10,8 @@ from sfm_events.transports.kafka_membership import Membership
 from sfm_events.transports.kafka_producer import KafkaProducer
 from sfm_events.transports.kafka_source import KafkaSource
 from sfm_events.transports.kafka_topics import topics_of
+
+_LOG: Final = logging.getLogger(__name__)
 
 
 @final
@@ -30,7 +33,8 @@ class KafkaTransport:
                 speaks another protocol than the settings say; or the CA's file is none.
         """
         connection = await KafkaConnection.of(settings)
-        await connection.check()
+        if not await connection.check():
+            _LOG.warning("kafka.unreachable", extra={"servers": len(connection.servers)})
         return cls(settings, connection)
 
     async def is_reachable(self) -> bool:

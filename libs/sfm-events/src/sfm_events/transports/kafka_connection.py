@@ -1,8 +1,8 @@
 """How to reach Kafka: addresses, TLS and login, tried once before anything rests on them."""
 
-import logging
 import ssl
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final, Self
@@ -10,14 +10,12 @@ from typing import Any, Final, Self
 import anyio
 from aiokafka.errors import KafkaError
 
-from sfm_core.errors import Misconfigured
+from sfm_core.errors import Misconfigured, Unavailable
 from sfm_events.kafka_settings import KafkaSettings
 from sfm_events.transports.kafka_entry import enter
 
 CHECK_S: Final = 5.0
 """Longest wait for one server to be tried."""
-
-_LOG: Final = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +53,22 @@ class KafkaConnection:
         """
         for server in self.servers:
             host, _, port = server.rpartition(":")
-            try:
+            with suppress(OSError, KafkaError):
                 with anyio.fail_after(CHECK_S):
                     await enter(host.strip("[]"), int(port), self.arguments)
-            except (OSError, KafkaError) as error:
-                why = type(error).__name__
-                _LOG.warning("kafka.unreachable", extra={"server": server, "why": why})
-            else:
                 return True
         return False
+
+    async def explained(self, error: Unavailable) -> Unavailable:
+        """What came of a failed try to connect, with the setting at fault if there is one.
+
+        A process that runs already waits for that to be mended, as for any outage.
+        """
+        try:
+            await self.check()
+        except Misconfigured as fault:
+            return Unavailable(fault.detail)
+        return error
 
 
 def _context(settings: KafkaSettings) -> ssl.SSLContext:

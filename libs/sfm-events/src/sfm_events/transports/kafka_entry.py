@@ -3,14 +3,15 @@
 aiokafka says "unable to bootstrap" for all of it, so the door is tried here, once, by hand.
 """
 
+import asyncio
 import ssl
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from types import MappingProxyType
 from typing import Any, Final
 
 import anyio
-from aiokafka.conn import AIOKafkaConnection, create_conn
+from aiokafka.conn import AIOKafkaConnection
 from aiokafka.errors import (
     AuthenticationFailedError,
     AuthenticationMethodNotSupported,
@@ -23,6 +24,8 @@ from aiokafka.errors import (
 from aiokafka.protocol.metadata import MetadataRequest
 
 from sfm_core.errors import Misconfigured
+
+CLOSE_S: Final = 0.5
 
 type _Arguments = Mapping[str, Any]
 
@@ -45,11 +48,8 @@ async def enter(host: str, port: int, arguments: _Arguments) -> None:
     where = f"Kafka at {host}:{port}"
     with _faults_named(where):
         try:
-            connection = await create_conn(host, port, **arguments)
-            try:
+            async with _connected(host, port, arguments) as connection:
                 await connection.send(MetadataRequest([]))
-            finally:
-                connection.close()
         except ssl.SSLError:
             raise
         except (OSError, KafkaConnectionError) as error:
@@ -58,6 +58,29 @@ async def enter(host: str, port: int, arguments: _Arguments) -> None:
             if fault is None:
                 raise
             raise Misconfigured(f"{where} {fault}") from error
+
+
+@asynccontextmanager
+async def _connected(
+    host: str, port: int, arguments: _Arguments
+) -> AsyncGenerator[AIOKafkaConnection]:
+    """A connection that is logged in; really gone when the block ends."""
+    connection = AIOKafkaConnection(host, port, **arguments)
+    try:
+        await connection.connect()
+        yield connection
+    except OSError:  # it was never made
+        raise
+    except BaseException:
+        await _closed(connection)
+        raise
+    else:
+        await _closed(connection)
+
+
+async def _closed(connection: AIOKafkaConnection) -> None:
+    with anyio.move_on_after(CLOSE_S, shield=True):
+        await asyncio.shield(connection.close())
 
 
 @contextmanager
@@ -98,11 +121,10 @@ async def _why_hung_up(host: str, port: int, arguments: _Arguments) -> str | Non
 async def _greets(host: str, port: int, arguments: _Arguments) -> bool:
     """Whether the protocol's first question, which needs no login, is answered."""
     try:
-        connection: AIOKafkaConnection = await create_conn(host, port, **arguments)
+        async with _connected(host, port, arguments):
+            return True
     except (OSError, KafkaError):
         return False
-    connection.close()
-    return True
 
 
 async def _speaks_tls(host: str, port: int) -> bool:

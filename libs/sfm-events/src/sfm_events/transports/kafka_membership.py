@@ -15,6 +15,8 @@ REQUEST_S: Final = REBALANCE_S + 5.0
 RETRY_MS: Final = 200
 METADATA_MS: Final = 5_000
 """How soon a topic that was made anew is found."""
+FETCH_BYTES: Final = 16 * 1024 * 1024
+"""Held at most of one broker's answer, compressed; a larger record comes alone."""
 _BEATS: Final = 3
 """Heartbeats per session."""
 
@@ -43,6 +45,7 @@ def make_consumer(connection: KafkaConnection, membership: Membership) -> AIOKaf
         heartbeat_interval_ms=session_ms // _BEATS,
         rebalance_timeout_ms=int(REBALANCE_S * 1000),
         request_timeout_ms=int(REQUEST_S * 1000),
+        fetch_max_bytes=FETCH_BYTES,
         retry_backoff_ms=RETRY_MS,
         metadata_max_age_ms=METADATA_MS,
         **connection.arguments,

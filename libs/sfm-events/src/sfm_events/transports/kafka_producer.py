@@ -10,7 +10,7 @@ import anyio
 import anyio.abc
 from aiokafka import AIOKafkaProducer
 
-from sfm_core.errors import Fault, TooLarge
+from sfm_core.errors import Fault, TooLarge, Unavailable
 from sfm_core.owned import owned_tasks
 from sfm_events.ports import Message
 from sfm_events.transports.kafka_connection import KafkaConnection
@@ -97,15 +97,22 @@ class KafkaProducer:
     async def _started(self) -> AIOKafkaProducer:
         async with self._starting:
             if self._client is None:
-                await ensure_topics(self._connection, self._topics)
-                client = self._made()
                 try:
-                    await client.start()
-                except BaseException:
-                    self._tasks.start_soon(_dropped, client)
-                    raise
-                self._client = client
+                    with translated("let in a producer"):
+                        self._client = await self._start()
+                except Unavailable as error:
+                    raise await self._connection.explained(error) from error
             return self._client
+
+    async def _start(self) -> AIOKafkaProducer:
+        await ensure_topics(self._connection, self._topics)
+        client = self._made()
+        try:
+            await client.start()
+        except BaseException:
+            self._tasks.start_soon(_dropped, client)
+            raise
+        return client
 
     def _made(self) -> AIOKafkaProducer:
         return AIOKafkaProducer(

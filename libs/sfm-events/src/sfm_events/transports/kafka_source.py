@@ -31,6 +31,7 @@ from sfm_events.transports.kafka_topics import Topic, ensure_topics
 SETTLE_S: Final = 5.0
 """How long a partition is kept back from the group until what was fetched of it is committed."""
 COMMIT_S: Final = 5.0
+"""Longest wait for a commit, or for the ends of the partitions."""
 START_S: Final = 10.0
 STOP_S: Final = 3.0
 TOUCH_S: Final = 3.0
@@ -56,11 +57,14 @@ class KafkaSource(ConsumerRebalanceListener):
         membership: Membership,
         topics: Sequence[Topic],
         tasks: anyio.abc.TaskGroup,
+        *,
+        commit_s: float,
     ) -> None:
         self._connection = connection
         self._membership = membership
         self._topics = topics
         self._tasks = tasks
+        self._commit_s = commit_s
         self._client: AIOKafkaConsumer | None = None
         self._holdings = Holdings()
         self._life = Life()
@@ -78,13 +82,14 @@ class KafkaSource(ConsumerRebalanceListener):
         membership: Membership,
         topics: Sequence[Topic] = (),
         *,
+        commit_s: float = COMMIT_S,
         stop_s: float = STOP_S,
     ) -> AsyncGenerator["KafkaSource"]:
         """A source that joins its group with the first fetch, and makes `topics` if they are
         not there. The end of the block leaves the group, and waits at most `stop_s` for that.
         """
         async with owned_tasks() as tasks:
-            source = cls(connection, membership, topics, tasks)
+            source = cls(connection, membership, topics, tasks, commit_s=commit_s)
             try:
                 yield source
             finally:
@@ -120,7 +125,7 @@ class KafkaSource(ConsumerRebalanceListener):
         if client is None or not good:
             return set(nexts)
         try:
-            with translated("commit"), anyio.fail_after(COMMIT_S):
+            with translated("commit"), anyio.fail_after(self._commit_s):
                 await client.commit({_raw(p): offset for p, offset in good.items()})
         except Unavailable as error:
             if not isinstance(error.__cause__, CommitFailedError | IllegalStateError):
@@ -152,7 +157,7 @@ class KafkaSource(ConsumerRebalanceListener):
         client, owned = self._client, self._holdings.owned
         if client is None or not owned:
             return {}
-        with translated("say how far it is"), anyio.fail_after(COMMIT_S):
+        with translated("say how far it is"), anyio.fail_after(self._commit_s):
             ends = await client.end_offsets([_raw(partition) for partition in owned])
             found: dict[Partition, int] = {}
             for tp, end in ends.items():
@@ -196,18 +201,24 @@ class KafkaSource(ConsumerRebalanceListener):
 
     async def _started(self) -> AIOKafkaConsumer:
         if self._client is None:
-            await ensure_topics(self._connection, self._topics)
-            client = make_consumer(self._connection, self._membership)
             try:
-                with translated("let in a consumer"), anyio.fail_after(START_S):
-                    await client.start()
-            except BaseException:
-                self._tasks.start_soon(_dropped, client)
-                raise
-            client.subscribe(list(self._membership.topics), listener=self)
-            self._client = client
+                self._client = await self._start()
+            except Unavailable as error:
+                raise await self._connection.explained(error) from error
+            self._client.subscribe(list(self._membership.topics), listener=self)
             self._last_touch = anyio.current_time()
         return self._client
+
+    async def _start(self) -> AIOKafkaConsumer:
+        await ensure_topics(self._connection, self._topics)
+        client = make_consumer(self._connection, self._membership)
+        try:
+            with translated("let in a consumer"), anyio.fail_after(START_S):
+                await client.start()
+        except BaseException:
+            self._tasks.start_soon(_dropped, client)
+            raise
+        return client
 
     def _drop(self, client: AIOKafkaConsumer) -> None:
         if self._client is client:
