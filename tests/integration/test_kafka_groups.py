@@ -54,6 +54,11 @@ class Member:
             while len(self.seen) < count:
                 await self.step()
 
+    async def until_it_owns_some(self) -> None:
+        with anyio.fail_after(20):
+            while not self.source.owned():
+                await self.step()
+
     @property
     def client(self) -> AIOKafkaConsumer:
         assert self.source._client is not None
@@ -125,11 +130,13 @@ async def test_a_rebalance_waits_for_what_is_in_hand(kafka_server: TestKafka, to
         with anyio.fail_after(20):
             while len(one.seen) < 100:
                 nexts = {**nexts, **await one.step(commits=False)}
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(other.step)
-            with anyio.fail_after(20):
-                await asyncio.shield(one.client._coordinator._rejoin_needed_fut)
-            assert await one.source.commit(nexts) == set()
+        await other.step()
+        with anyio.fail_after(20):
+            await asyncio.shield(one.client._coordinator._rejoin_needed_fut)
+        with anyio.move_on_after(0.7):
+            await other.until_it_owns_some()
+        assert not other.source.owned()
+        assert await one.source.commit(nexts) == set()
         await shared(one, other)
     assert other.numbers() == []
 

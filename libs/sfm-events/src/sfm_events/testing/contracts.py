@@ -155,6 +155,16 @@ class SourceContract:
             source.resume(owned)
             assert len(await taken(source, 3)) == 3
 
+    async def test_what_a_fetch_left_behind_is_paused_too(self, wire: Wire) -> None:
+        """A transport may have it in memory already."""
+        await wire.fill(6)
+        async with wire.member("g") as source:
+            await taken(source, 1, limit=1)
+            source.pause(source.owned())
+            assert await source.fetch(limit=10, wait_s=0.1) == {}
+            source.resume(source.owned())
+            assert len(await taken(source, 5)) == 5
+
     async def test_a_rewound_partition_gives_the_same_again(self, wire: Wire) -> None:
         await wire.fill(4)
         async with wire.member("g") as source:

@@ -14,7 +14,7 @@ from sfm_core.errors import Misconfigured, Unavailable
 from sfm_events.kafka_settings import KafkaSettings
 from sfm_events.transports.kafka_entry import enter
 
-CHECK_S: Final = 5.0
+CHECK_S: Final = 3.0
 """Longest wait for one server to be tried."""
 
 
@@ -65,7 +65,8 @@ class KafkaConnection:
         A process that runs already waits for that to be mended, as for any outage.
         """
         try:
-            await self.check()
+            with anyio.move_on_after(CHECK_S):
+                await self.check()
         except Misconfigured as fault:
             return Unavailable(fault.detail)
         return error

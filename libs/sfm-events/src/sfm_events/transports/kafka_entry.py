@@ -128,7 +128,7 @@ async def _greets(host: str, port: int, arguments: _Arguments) -> bool:
 
 
 async def _speaks_tls(host: str, port: int) -> bool:
-    anyone = ssl.create_default_context()
+    anyone = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     anyone.check_hostname = False
     anyone.verify_mode = ssl.CERT_NONE  # nothing is entrusted to it
     try:

@@ -90,6 +90,7 @@ def _forget(client: AIOKafkaProducer) -> None:
     """Whoever waits for it to be delivered gets an error."""
     held = client._message_accumulator
     batches = [*held._pending_batches, *chain.from_iterable(held._batches.values())]
+    held._pending_batches.update(batches)  # which a batch that waits for its next try has left
     held.fail_all(ProducerClosed())
     for batch in batches:
         if batch._drain_waiter.done():

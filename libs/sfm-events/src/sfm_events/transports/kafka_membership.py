@@ -13,7 +13,7 @@ REBALANCE_S: Final = 20.0
 REQUEST_S: Final = REBALANCE_S + 5.0
 """A request to join is answered only when all have come."""
 RETRY_MS: Final = 200
-METADATA_MS: Final = 5_000
+METADATA_MS: Final = 3_000
 """How soon a topic that was made anew is found."""
 FETCH_BYTES: Final = 16 * 1024 * 1024
 """Held at most of one broker's answer, compressed; a larger record comes alone."""

@@ -20,13 +20,13 @@ from sfm_events.transports.kafka_topics import MAX_LETTER_BYTES, Topic, ensure_t
 
 SEND_S: Final = 10.0
 """Longest wait for one `send`."""
-STOP_S: Final = 3.0
+STOP_S: Final = 2.0
 REQUEST_S: Final = 5.0
 """After which an unanswered request is made anew."""
 BATCH_BYTES: Final = 256 * 1024
 RETRY_MS: Final = 200
 METADATA_MS: Final = 10_000
-COMPRESSION: Final = "lz4"
+COMPRESSION: Final = "zstd"
 
 _LOG: Final = logging.getLogger(__name__)
 _OVERHEAD_BYTES: Final = 128

@@ -32,8 +32,8 @@ SETTLE_S: Final = 5.0
 """How long a partition is kept back from the group until what was fetched of it is committed."""
 COMMIT_S: Final = 5.0
 """Longest wait for a commit, or for the ends of the partitions."""
-START_S: Final = 10.0
-STOP_S: Final = 3.0
+START_S: Final = 5.0
+STOP_S: Final = 2.0
 TOUCH_S: Final = 3.0
 """How long a member may be without its group before it says so."""
 MISSING_S: Final = 2.0
@@ -236,8 +236,8 @@ class KafkaSource(ConsumerRebalanceListener):
             self._last_touch = now
         elif now - self._last_touch > TOUCH_S:
             raise Unavailable("Kafka does not answer this consumer")
-        wanted = [topic.name for topic in self._topics]
-        is_missing = any(client.partitions_for_topic(name) is None for name in wanted)
+        names = self._membership.topics
+        is_missing = any(client.partitions_for_topic(name) is None for name in names)
         if is_missing and now - self._last_made >= MISSING_S:
             self._last_made = now
             await ensure_topics(self._connection, self._topics)

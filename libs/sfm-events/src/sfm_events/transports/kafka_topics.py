@@ -27,7 +27,7 @@ MAX_MESSAGE_BYTES: Final = 2 * MAX_EVENT_BYTES
 that those are judged and not stuck at their producer."""
 MAX_LETTER_BYTES: Final = 2 * MAX_MESSAGE_BYTES
 """Of a dead letter: whatever the topic of the events took finds room in it."""
-ENSURE_S: Final = 10.0
+ENSURE_S: Final = 5.0
 
 _LOG: Final = logging.getLogger(__name__)
 
