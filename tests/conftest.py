@@ -4,6 +4,7 @@ pytest_plugins = [
     "tests.alone",
     "tests.servers.kafka",
     "tests.servers.postgres",
+    "tests.servers.postgres_tls",
     "tests.servers.qdrant",
     "tests.servers.valkey",
 ]

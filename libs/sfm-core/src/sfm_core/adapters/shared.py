@@ -33,12 +33,13 @@ async def open_shared(
     """Ready whether or not Redis answers: it is asked when it is needed.
 
     Raises:
-        Misconfigured: the URL is none of Redis.
+        Misconfigured: the URL is none of Redis, or Redis refuses what it says.
     """
     own = None if quota is None else InMemoryLimiter(quota)
     if url is None:
         yield Shared(limiter=own)
         return
     async with RedisLink.open(url.value, telemetry=telemetry) as link:
+        await link.check()
         limiter = own if own is None else FailoverLimiter(RedisLimiter(link, own.quota), own)
         yield Shared(redis=link, cache=RedisCache(link) if read_cache else None, limiter=limiter)

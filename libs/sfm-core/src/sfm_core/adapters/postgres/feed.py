@@ -95,22 +95,20 @@ async def changes(
         transaction(connection, isolation="repeatable_read", readonly=True),
     ):
         await connection.execute(_SQL["open_changes"])
-        head = await connection.fetchval(_SQL["head"])
         tops = await connection.fetch(_SQL["positions"], names)
         rows = await connection.fetch(_SQL["changed_rows"], since, names, model_revision)
         linked = await connection.fetch(_LINKS["changed_links"], since, names)
         sampled = await connection.fetch(_SQL["changed_samples"], since, names)
-        now = await connection.fetchval(_SQL["token"])
     found: dict[str, list[Sample]] = defaultdict(list)
     for row in sampled:
         found[row["namespace"]].append(Sample(position=row["seq"], importance=row["importance"]))
     return Changes(
         rows=tuple(await view_rows_of(rows, dim)),
         samples=dict(found),
-        positions={row["name"]: row["top"] for row in tops},
-        generations={row["name"]: row["generation"] for row in tops},
-        token=int(now),
-        head=int(head),
+        positions={row["name"]: row["top"] for row in tops if row["name"] is not None},
+        generations={row["name"]: row["generation"] for row in tops if row["name"] is not None},
+        token=tops[0]["token"],
+        head=tops[0]["head"],
         links=tuple(await _link_rows(linked)),
     )
 

@@ -1,6 +1,7 @@
 """Connections: bounded, scoped to a namespace, with the driver's errors translated."""
 
 import secrets
+import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from typing import Any, Final
@@ -11,7 +12,7 @@ import asyncpg
 from sfm_core.adapters.postgres.instants import hold_exactly
 from sfm_core.adapters.postgres.queries import load_queries
 from sfm_core.adapters.postgres.shares import Shares
-from sfm_core.adapters.postgres.tls import ssl_argument
+from sfm_core.adapters.postgres.tls import ssl_argument, tls_fault
 from sfm_core.errors import Corrupt, InvalidInput, Misconfigured, SfmError, Unavailable
 
 EVERY_NAMESPACE: Final = "*"
@@ -72,9 +73,13 @@ def translated() -> Iterator[None]:
     try:
         yield
     except asyncpg.PostgresError as error:
-        raise _meaning(error) from error
+        below = error.__cause__
+        fault = tls_fault(below) if isinstance(below, ssl.SSLError) else None
+        raise fault or _meaning(error) from error
     except UnicodeEncodeError as error:
         raise InvalidInput(_NO_VALUE) from error
+    except ssl.SSLError as error:
+        raise tls_fault(error) or Unavailable(_NO_ANSWER) from error
     except _LOST as error:
         raise Unavailable(_NO_ANSWER) from error
 
@@ -242,7 +247,7 @@ async def connect(
 ) -> "asyncpg.Connection[Any]":
     """One connection outside any pool, without a limit on how long a statement takes."""
     tls = ssl_argument(ssl_mode, root_cert=root_cert, cert=cert, key=key)
-    with translated(), _clear_dsn():
+    with _said_of(cert), translated(), _clear_dsn():
         connection = await asyncpg.connect(
             dsn, ssl=tls, timeout=connect_timeout_s, server_settings=dict(_SETTINGS)
         )
@@ -274,7 +279,7 @@ async def open_pool(
         Misconfigured: it refuses the credentials, or the DSN or TLS settings make no sense.
     """
     tls = ssl_argument(ssl_mode, root_cert=root_cert, cert=cert, key=key)
-    with translated(), _clear_dsn():
+    with _said_of(cert), translated(), _clear_dsn():
         driver = await asyncpg.create_pool(
             dsn,
             min_size=1,
@@ -301,9 +306,34 @@ async def _leave_as_is(connection: object) -> None:
 
 
 @contextmanager
+def _said_of(cert: str | None) -> Iterator[None]:
+    """Say what may be wrong where a server ends the connection to who shows a certificate.
+
+    Whether its alert arrives before the end of the connection is chance.
+    """
+    try:
+        yield
+    except Unavailable as error:
+        ended = isinstance(error.__cause__, asyncpg.ConnectionDoesNotExistError)
+        if cert is None or not ended:
+            raise
+        raise Unavailable(
+            "PostgreSQL ends the connection at once: does it trust POSTGRES_SSL_CERT?"
+        ) from error.__cause__
+
+
+@contextmanager
 def _clear_dsn() -> Iterator[None]:
     """Turn a malformed DSN into a setting's fault, without repeating it (it holds a password)."""
     try:
         yield
     except (ValueError, asyncpg.ClientConfigurationError) as error:
+        if isinstance(error, ssl.SSLError):
+            raise
         raise Misconfigured("POSTGRES_URL is not a PostgreSQL connection string") from error
+    except ConnectionError as error:
+        if type(error) is not ConnectionError:  # refused, reset, …: an outage
+            raise
+        raise Misconfigured(
+            "PostgreSQL does not speak TLS, and POSTGRES_SSL_* asks for it"
+        ) from error

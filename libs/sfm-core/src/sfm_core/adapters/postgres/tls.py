@@ -6,6 +6,9 @@ from typing import Final
 from sfm_core.errors import Misconfigured
 
 _PLAIN: Final = frozenset({"disable", "allow", "prefer"})
+_OTHER_NAME: Final = (62, 64)
+"""OpenSSL's `X509_V_ERR_HOSTNAME_MISMATCH` and `X509_V_ERR_IP_ADDRESS_MISMATCH`."""
+_ALERTS: Final = ("UNKNOWN_CA", "CERTIFICATE")
 _CHECKED: Final = frozenset({"verify-ca", "verify-full"})
 
 
@@ -40,3 +43,18 @@ def ssl_argument(
     if mode == "require" and root_cert is None:
         context.verify_mode = ssl.CERT_NONE
     return context
+
+
+def tls_fault(error: ssl.SSLError) -> Misconfigured | None:
+    """What of the settings a TLS error speaks of; None: a connection that was lost."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        if error.verify_code in _OTHER_NAME:
+            return Misconfigured("PostgreSQL's certificate is for another host than POSTGRES_URL")
+        return Misconfigured(
+            "PostgreSQL's certificate is not trusted: POSTGRES_SSL_ROOT_CERT did not sign it, "
+            f"or it is not valid now ({error.verify_message})"
+        )
+    reason = error.reason or ""
+    if "ALERT" in reason and any(part in reason for part in _ALERTS):
+        return Misconfigured("PostgreSQL refuses the client certificate of POSTGRES_SSL_CERT")
+    return None

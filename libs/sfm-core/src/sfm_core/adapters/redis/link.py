@@ -9,10 +9,11 @@ import anyio
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import AuthenticationError, RedisError, ResponseError
 from redis.exceptions import ConnectionError as NoConnection
-from redis.exceptions import RedisError, ResponseError
 
 from sfm_core.adapters.breaker import Breaker
+from sfm_core.adapters.redis.refusals import refusal, tls_refusal
 from sfm_core.errors import ErrorKind, Misconfigured, SfmError, Unavailable
 from sfm_core.owned import OwnedJobs
 from sfm_core.ports import Jobs, NoTelemetry, Telemetry
@@ -91,6 +92,20 @@ class RedisLink:
         """True while calls are passed by, because earlier ones failed."""
         return self._breaker.is_open
 
+    async def check(self) -> None:
+        """Ask whether Redis takes what `REDIS_URL` says; one that does not answer is no fault.
+
+        Waits longer than any call.
+
+        Raises:
+            Misconfigured: it refuses the credentials or a ping, or is not to be trusted.
+        """
+        with suppress(Unavailable), anyio.move_on_after(2.0 * _CONNECT_S):
+            try:
+                await self._jobs.run(lambda: self._asked(("PING",)))
+            except _Refused as error:
+                raise Misconfigured(error.detail) from error
+
     async def ping(self) -> None:
         """Answers when Redis does.
 
@@ -144,10 +159,11 @@ class RedisLink:
     async def _asked(self, command: tuple[str | bytes | int, ...]) -> Reply:
         try:
             return await self._client.execute_command(*command)  # type: ignore[no-untyped-call]
-        except ResponseError as error:
-            raise _Refused("Redis refused the command") from error
+        except (ResponseError, AuthenticationError) as error:
+            raise _Refused(refusal(error)) from error
         except (RedisError, OSError) as error:
-            raise Unavailable("Redis does not answer") from error
+            reason = tls_refusal(error)
+            raise _Refused(reason) if reason else Unavailable("Redis does not answer") from error
 
 
 class _Refused(Unavailable):

@@ -102,12 +102,11 @@ WHERE namespace = ANY($2::text[]) AND importance IS NOT NULL
 ORDER BY seq;
 
 -- positions --
--- How far this snapshot sees each namespace's log.
+-- How far this snapshot sees each namespace's log; with the highest position drawn so far, whoever
+-- drew it, and the token. One row without a name where no namespace is asked for.
 SELECT
     n.name, coalesce((SELECT max(seq) FROM memory_events WHERE namespace = n.name), 0) AS top,
-    coalesce((SELECT generation FROM namespaces WHERE name = n.name), 1) AS generation
-FROM unnest($1::text[]) AS n (name);
-
--- head --
--- The highest position drawn so far, whoever drew it.
-SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM memory_log;
+    coalesce((SELECT generation FROM namespaces WHERE name = n.name), 1) AS generation,
+    coalesce(pg_sequence_last_value('memory_log'::regclass), 0) AS head,
+    pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS token
+FROM (VALUES (true)) AS one (row) LEFT JOIN unnest($1::text[]) AS n (name) ON true;
