@@ -100,7 +100,7 @@ async def lags(
     await shown(reader, "nothing")
     for turn in range(writes):
         await anyio.sleep(chance.uniform(0.0, 0.2))  # out of step with any poll
-        word = f"word{chance.getrandbits(60):x}"
+        word = f"word{secrets.token_hex(8)}"  # never there before
         await stored(writer, 1_000_000 + turn, f"{word} {time()}")
         began = perf_counter()
         with anyio.fail_after(FOUND_S):

@@ -39,7 +39,7 @@ from sfm_core.model import (
     ViewRow,
 )
 from sfm_core.owned import OwnedJobs
-from sfm_core.ports import ViewFiles
+from sfm_core.ports import VectorStore, VectorWal, ViewFiles
 from sfm_core.recall.engine import RecallEngine, RecallPolicy
 from sfm_core.remember import Commits, Remember
 from sfm_core.testing.fakes import ManualClock, RecordingTelemetry
@@ -131,6 +131,8 @@ async def a_world(
     *,
     files: ViewFiles | None = None,
     words: bool = False,
+    vectors: VectorStore | None = None,
+    owed: VectorWal | None = None,
 ) -> AsyncGenerator[World]:
     store, embedder, clock = store or SwitchedStore(), CountingEmbedder(), ManualClock()
     telemetry = RecordingTelemetry()
@@ -146,6 +148,8 @@ async def a_world(
                 files=files,
                 log=store,
                 words=store if words else None,
+                vectors=vectors,
+                owed=owed,
             ) as engine,
             OwnedJobs.open() as jobs,
         ):

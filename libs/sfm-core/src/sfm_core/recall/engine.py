@@ -29,9 +29,12 @@ from sfm_core.ports import (
     RecordStore,
     Rows,
     Telemetry,
+    VectorStore,
+    VectorWal,
     ViewFiles,
     WordSearch,
 )
+from sfm_core.recall.afar_ranking import Elsewhere
 from sfm_core.recall.from_store import FromStore
 from sfm_core.recall.hits import costs_little, declared, shown
 from sfm_core.recall.holding import ViewsPolicy
@@ -64,7 +67,8 @@ class RecallPolicy:
     threads: int = 2
     language: str = "english"
     fast_core: bool = True
-    """False: no views are held; the store answers every recall."""
+    """False: no vectors are held; the vector store finds them, or without one the record store
+    answers every recall."""
     version: str = ""
     """Of the product: views that another one put aside are not taken back."""
 
@@ -128,12 +132,16 @@ class RecallEngine:
         log: LogIdentity | None = None,
         words: WordSearch | None = None,
         links: LinkStore | None = None,
+        vectors: VectorStore | None = None,
+        owed: VectorWal | None = None,
     ) -> AsyncGenerator["RecallEngine"]:
         """An engine whose change feed and waves run until the block ends.
 
         With `files`, and `log` to hold them against, views are put aside and taken back. With
         `words`, the store answers for views that are not there in time; else they are waited for.
-        Without `links`, hits have none to show.
+        Without `links`, hits have none to show. With `vectors`, views that are not to hold their
+        vectors, or are too large with them, are held without; `owed` tells what the vector store
+        does not have yet.
         """
         policy = policy or RecallPolicy()
         telemetry = telemetry or NoTelemetry()
@@ -151,7 +159,23 @@ class RecallEngine:
             )
         if words is not None:
             from_store = FromStore(
-                words=words, records=records, feed=feed, embedder=info, analyzer=analyzer
+                words=words,
+                records=records,
+                feed=feed,
+                embedder=info,
+                analyzer=analyzer,
+                vectors=vectors,
+                patience_s=policy.patience,
+            )
+        elsewhere = None
+        if vectors is not None:
+            elsewhere = Elsewhere(
+                vectors=vectors,
+                owed=owed,
+                records=records,
+                clock=clock,
+                telemetry=telemetry,
+                patience_s=policy.patience,
             )
         async with (
             Views.open(
@@ -163,7 +187,9 @@ class RecallEngine:
                     budget_bytes=policy.budget_bytes,
                     poll_s=policy.poll_s,
                     refuse_too_large=words is not None,
-                    holds=policy.fast_core,
+                    holds=policy.fast_core or vectors is not None,
+                    vectors=policy.fast_core or vectors is None,
+                    may_be_light=vectors is not None,
                 ),
                 telemetry=telemetry,
                 keeper=keeper,
@@ -171,7 +197,8 @@ class RecallEngine:
             owned_tasks() as tasks,
         ):
             rankings = Rankings(
-                views=views if policy.fast_core else None,
+                views=views if policy.fast_core or vectors is not None else None,
+                elsewhere=elsewhere,
                 scans=Scans(tasks, threads=policy.threads, telemetry=telemetry),
                 payloads=PayloadColumns(tasks, feed=feed, grown=views.recount),
                 from_store=from_store,
@@ -204,8 +231,6 @@ class RecallEngine:
 
         An outage ends it: what is missing is loaded by the first recall.
         """
-        if not self._policy.fast_core:
-            return
         with suppress(Unavailable):
             await self._views.warm(await self._records.namespaces())
 
@@ -321,26 +346,27 @@ class RecallEngine:
                 hits=found,
                 position=snapshot.position,
                 took_ms=took_ms,
-                degraded=declared(degraded, one, self._telemetry),
+                degraded=declared((*degraded, *of.degraded), one, self._telemetry),
                 placed=one.placed,
                 budget=one.budget,
             )
-            for one, found, degraded in zip(made, hits, ranking.degraded, strict=True)
+            for one, of, found, degraded in zip(made, ranked, hits, ranking.degraded, strict=True)
         )
 
     async def _begun(self, namespace: str, query: RecallQuery, started: float) -> HitStream:
         async with self._rankings.open(namespace, [query]) as ranking:
             snapshot, [ranked], first = await self._settling.settled(namespace, ranking, first_of)
+        degraded = (*ranking.degraded[0], *ranked.degraded)
         return HitStream(
             namespace,
             query,
             self._analyzer,
             snapshot=snapshot,
             ranked=ranked,
-            degraded=ranking.degraded[0],
+            degraded=degraded,
             first=first,
             fetch=partial(self._settling.fetch, namespace),
-            again=partial(self._again, namespace, query, ranking.degraded[0]),
+            again=partial(self._again, namespace, query, degraded),
             telemetry=self._telemetry,
             links=self._links,
             started=started,
@@ -354,8 +380,8 @@ class RecallEngine:
             async with self._rankings.open(namespace, [query]) as ranking:
                 await ranking.renew()
                 snapshot, ranked = await ranking.rank()
-                if ranking.degraded[0] == degraded:
-                    [whole] = await ranking.explained(snapshot, ranked)
+                [whole] = await ranking.explained(snapshot, ranked)
+                if (*ranking.degraded[0], *whole.degraded) == degraded:
                     return snapshot, whole
         return None
 

@@ -1,6 +1,7 @@
-"""Recalls of namespaces that have no view in memory: candidates by words, scored all the same."""
+"""Recalls of namespaces that have no view in memory: a few candidates, scored all the same."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Final, final
 from uuid import UUID
@@ -8,11 +9,12 @@ from uuid import UUID
 import anyio.to_thread
 
 from sfm_core.coordinates import memory_id
+from sfm_core.errors import Unavailable
 from sfm_core.filters import payload_paths
 from sfm_core.importance import RESERVOIR
 from sfm_core.lexical.analysis import Analyzer
-from sfm_core.model import Absence, EmbedderInfo, Placed, Sample, ViewRow
-from sfm_core.ports import ChangeFeed, RecordStore, WordSearch
+from sfm_core.model import Absence, EmbedderInfo, Placed, Sample, VectorHit, VectorQuery, ViewRow
+from sfm_core.ports import ChangeFeed, RecordStore, VectorStore, WordSearch
 from sfm_core.recall.placing import answered, placed
 from sfm_core.recall.rank import Plan, Ranked
 from sfm_core.recall.view import Snapshot, View
@@ -23,7 +25,7 @@ CANDIDATES: Final = 200
 
 @final
 class FromStore:
-    """Ranks what the store finds by words, in a view made for one question.
+    """Ranks what the stores find by words and vectors, in a view made for one question.
 
     Scores are of the same formula, but scaled to the best of the candidates, with word
     statistics and neighbours of the candidates alone: the answer says that the slab is missing.
@@ -37,12 +39,16 @@ class FromStore:
         feed: ChangeFeed,
         embedder: EmbedderInfo,
         analyzer: Analyzer,
+        vectors: VectorStore | None,
+        patience_s: float,
     ) -> None:
         self._words = words
         self._records = records
         self._feed = feed
         self._embedder = embedder
         self._analyzer = analyzer
+        self._vectors = vectors
+        self._patience_s = patience_s
 
     async def rank(
         self, namespace: str, plans: Sequence[Plan]
@@ -71,7 +77,8 @@ class FromStore:
     ) -> tuple[Snapshot, Ranked]:
         query = plan.query
         limit = max(CANDIDATES, 2 * query.top_k)
-        found = await self._words.by_words(namespace, query, now=plan.now, limit=limit)
+        spoken = await self._words.by_words(namespace, query, now=plan.now, limit=limit)
+        found = list(dict.fromkeys([*spoken, *await self._nearest(namespace, plan, limit)]))
         named = [memory_id(namespace, place) for place in query.explain_for]
         ids: list[UUID] = list(dict.fromkeys([*found, *named]))
         rows = await self._records.view_rows(
@@ -80,6 +87,22 @@ class FromStore:
         return await anyio.to_thread.run_sync(
             self._scored, plan, frozenset(found), rows, samples, position, namespace
         )
+
+    async def _nearest(self, namespace: str, plan: Plan, limit: int) -> Sequence[UUID]:
+        """What the vector store finds, when there is one and it answers in time."""
+        hits: Sequence[VectorHit] = ()
+        if self._vectors is not None and plan.vector is not None:
+            asked = VectorQuery(
+                vector=plan.vector,
+                model_revision=plan.model_revision,
+                limit=limit,
+                kind=plan.query.kind,
+                filter=plan.query.filter,
+                now=plan.now,
+            )
+            with suppress(Unavailable), anyio.move_on_after(self._patience_s):
+                hits = await self._vectors.search(namespace, asked)
+        return [hit.id for hit in hits]
 
     def _scored(
         self,

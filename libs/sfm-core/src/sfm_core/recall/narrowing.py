@@ -15,7 +15,6 @@ from sfm_core.model import F32, I64, Mask
 from sfm_core.recall.cosines import ROUNDING, Cosines
 from sfm_core.recall.legs import Legs
 from sfm_core.recall.view import Snapshot
-from sfm_core.slab.snapshot import SHARE
 from sfm_core.slab.topk import bar, kth_largest, reaching, rounded_down
 
 _SEEDS: Final = 64
@@ -46,7 +45,7 @@ def narrowed(snapshot: Snapshot, legs: Legs, query: F32, upper: F32, *, top_k: i
         rough = np.where(legs.allowed, rough, _OUT)
     least = _bar(snapshot, legs, query, rough, best_v=best_v, top_k=top_k)
     rows: I64 = np.flatnonzero(rough >= least)
-    if rows.shape[0] * SHARE > snapshot.rows:
+    if not snapshot.slab.spares(rows.shape[0]):
         return None
     tight = rules.combine(
         v[rows],
@@ -65,7 +64,7 @@ def _best(snapshot: Snapshot, query: F32, most: F32, allowed: Mask) -> float | N
     first = int(possible.argmax())
     [sure] = snapshot.slab.exact(np.array([first]), query)
     leaders: I64 = np.flatnonzero(possible >= rounded_down(float(sure), possible))
-    if leaders.shape[0] * SHARE > snapshot.rows:
+    if not snapshot.slab.spares(leaders.shape[0]):
         return None
     few = Cosines.among(snapshot, query, leaders)
     return few.best(np.ones(leaders.shape[0], dtype=np.bool_))
@@ -90,6 +89,6 @@ def _bar(
 def _cut(snapshot: Snapshot, legs: Legs, query: F32, rows: I64, *, best_v: float) -> Legs | None:
     """The legs of these rows and of all in their sessions; None where these are too many."""
     whole = legs.chain.whole(rows)
-    if whole.shape[0] * SHARE > snapshot.rows:
+    if not snapshot.slab.spares(whole.shape[0]):
         return None
     return legs.among(whole, Cosines.among(snapshot, query, whole), best_v=best_v)

@@ -30,7 +30,6 @@ from sfm_core.recall.lifting import activation, facts, lifted, lifted_bounds, sh
 from sfm_core.recall.narrowing import narrowed
 from sfm_core.recall.view import Snapshot
 from sfm_core.scoring import Scores, Scoring, Support
-from sfm_core.slab.snapshot import SHARE
 from sfm_core.slab.topk import TIE, contenders, leading
 
 type U64 = npt.NDArray[np.uint64]
@@ -74,6 +73,8 @@ class Ranked:
     """At most `top_k`, best first."""
     placed: Sequence[Placed] = ()
     """For each of the query's `explain_for`."""
+    degraded: tuple[str, ...] = ()
+    """Legs that are not whole, which only ranking could tell."""
 
 
 type Standing = tuple[int, Candidate]
@@ -235,8 +236,9 @@ def _legs(snapshot: Snapshot, asked: _Asked) -> Legs:
 def _narrowed(snapshot: Snapshot, asked: _Asked) -> Legs:
     """The legs of the few rows that matter, with cosines; else of all, without."""
     legs, vector, query = _legs(snapshot, asked), asked.plan.vector, asked.plan.query
-    whole = query.min_similarity is not None or query.graph_hops or query.top_k * SHARE > legs.size
-    upper = None if vector is None or whole else snapshot.slab.upper(vector)
+    whole = query.min_similarity is not None or query.graph_hops > 0
+    narrow = not whole and snapshot.slab.spares(query.top_k)
+    upper = snapshot.slab.upper(vector) if narrow and vector is not None else None
     if vector is None or upper is None:
         return legs
     found = narrowed(snapshot, legs, vector, upper, top_k=query.top_k)

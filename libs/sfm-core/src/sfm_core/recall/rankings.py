@@ -13,6 +13,7 @@ from sfm_core.errors import Unavailable
 from sfm_core.lexical.analysis import Analyzer
 from sfm_core.model import F32, Leg, Mode, RecallQuery
 from sfm_core.ports import Clock, Embedder, Telemetry
+from sfm_core.recall.afar_ranking import AfarRanking, Elsewhere
 from sfm_core.recall.entry import Entry
 from sfm_core.recall.from_store import FromStore
 from sfm_core.recall.payloads import PayloadColumns
@@ -50,6 +51,7 @@ class Rankings:
         scans: Scans,
         payloads: PayloadColumns,
         from_store: FromStore | None,
+        elsewhere: Elsewhere | None,
         embedder: Embedder,
         clock: Clock,
         analyzer: Analyzer,
@@ -58,11 +60,15 @@ class Rankings:
         poll_s: float,
         telemetry: Telemetry,
     ) -> None:
-        """Without `views` all is asked of the store; without `from_store` views are waited for."""
+        """Without `views` all is asked of the store; without `from_store` views are waited for.
+
+        `elsewhere` are the vectors of light views, which there are none of without it.
+        """
         self._views = views
         self._scans = scans
         self._payloads = payloads
         self._from_store = from_store
+        self._elsewhere = elsewhere
         self._embedder = embedder
         self._clock = clock
         self._analyzer = analyzer
@@ -93,12 +99,7 @@ class Rankings:
             return
         found = entry
         async with self._payloads.held(found, namespace, [query.filter for query in queries]):
-            yield Ranking(
-                rank=lambda: self._scans.rank(found, plans),
-                renew=self._needed_views().refresh,
-                explained=partial(self._scans.explained, namespace, plans),
-                degraded=degraded,
-            )
+            yield self._of_view(namespace, found, plans, degraded)
 
     async def _entry(self, namespace: str, position: int) -> Entry | None:
         """The view, caught up; None: the store is to answer, and has come to the position."""
@@ -111,6 +112,26 @@ class Rankings:
         if entry is None:
             await self._needed_store().reached(position, pause_s=self._poll_s)
         return entry
+
+    def _of_view(
+        self,
+        namespace: str,
+        entry: Entry,
+        plans: Sequence[Plan],
+        degraded: Sequence[tuple[str, ...]],
+    ) -> Ranking:
+        renew = self._needed_views().refresh
+        if entry.view.is_light and self._elsewhere is not None:
+            afar = AfarRanking(
+                self._elsewhere, namespace=namespace, entry=entry, plans=plans, refresh=renew
+            )
+            return Ranking(rank=afar.rank, renew=renew, explained=afar.explained, degraded=degraded)
+        return Ranking(
+            rank=lambda: self._scans.rank(entry, plans),
+            renew=renew,
+            explained=partial(self._scans.explained, namespace, plans),
+            degraded=degraded,
+        )
 
     def _of_store(
         self, namespace: str, plans: Sequence[Plan], degraded: Sequence[tuple[str, ...]]

@@ -144,7 +144,7 @@ class Rebuild:
         digest = _OF_VIEW[projection]
         before = None
         try:
-            self._views.check_held(namespace)
+            self._views.check_held(namespace, vectors=projection is Projected.SLAB)
             if (held := self._views.peek(namespace)) is not None:
                 before = await anyio.to_thread.run_sync(digest, await held.snapshot())
             await self._views.drop(namespace)

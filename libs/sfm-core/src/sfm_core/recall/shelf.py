@@ -48,7 +48,7 @@ class Shelf:
         rested = perf_counter() - entry.shelved_at > PAUSE_S
         changed = entry.unsaved > MUCH * entry.view.live
         idle = not (entry.is_being_shelved or entry.is_dropped)
-        if keeper is not None and rested and changed and idle:
+        if keeper is not None and rested and changed and idle and not entry.view.is_light:
             entry.is_being_shelved = True
             self._offered.setdefault(namespace, set()).add(entry)
             self._tasks.start_soon(self._put, keeper, namespace, entry)
@@ -78,7 +78,8 @@ class Shelf:
         """Put aside what has changed, the largest first, as far as the time goes."""
         if self._keeper is None:
             return
-        changed = [(name, e) for name, e in entries if e.unsaved > SOME * e.view.live]
+        heavy = [(name, e) for name, e in entries if not e.view.is_light]
+        changed = [(name, e) for name, e in heavy if e.unsaved > SOME * e.view.live]
         due = anyio.current_time() + END_S
         with anyio.CancelScope(shield=True):
             for namespace, entry in sorted(changed, key=lambda one: -one[1].nbytes):

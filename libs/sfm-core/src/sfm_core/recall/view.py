@@ -6,22 +6,22 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
-import orjson
 
 from sfm_core.chain import Chain
 from sfm_core.columns import Columns
 from sfm_core.edges.table import NOWHERE, Edges, EdgeSnapshot
 from sfm_core.errors import Corrupt, InvalidInput
-from sfm_core.filters import Attributes
 from sfm_core.grown import Grown
 from sfm_core.importance import Normaliser
 from sfm_core.lexical.analysis import Analyzer
 from sfm_core.lexical.index import LexicalIndex, LexicalSnapshot
 from sfm_core.model import F64, I64, LinkRow, Mask, Sample, ViewRow
+from sfm_core.recall.attributes import attributes_of, happened_at, known_time
 from sfm_core.recall.chains import Chains
 from sfm_core.recall.reservoir import Reservoir
+from sfm_core.slab.scanning import Scannable
 from sfm_core.slab.snapshot import checked_units
-from sfm_core.slab.vectors import Slab, SlabSnapshot
+from sfm_core.slab.vectors import Slab
 from sfm_core.text import indexed_text
 from sfm_core.times import microseconds
 
@@ -35,7 +35,7 @@ class Snapshot:
     """A view at one moment; nothing in it changes, whichever thread reads it."""
 
     rows: int
-    slab: SlabSnapshot
+    slab: Scannable
     lexical: LexicalSnapshot
     columns: Columns
     """Grows with the view; ask it for `rows` rows."""
@@ -81,11 +81,15 @@ class View:
 
     One writer at a time (the registry's lock); `snapshot()` is taken under the same lock and
     read anywhere. Versions fence: an older version of a memory never replaces a newer one,
-    and a tombstone stays known, so late or repeated changes do no harm.
+    and a tombstone stays known, so late or repeated changes do no harm. A `light` one holds no
+    vectors, only which rows have one.
     """
 
-    def __init__(self, namespace: str, *, dim: int, analyzer: Analyzer) -> None:
+    def __init__(
+        self, namespace: str, *, dim: int, analyzer: Analyzer, light: bool = False
+    ) -> None:
         self.namespace = namespace
+        self.is_light = light
         self._dim = dim
         self._analyzer = analyzer
         self._slab = Slab(dim, capacity=16)
@@ -175,6 +179,10 @@ class View:
     def has_seen(self, position: int) -> bool:
         """Whether the event at just this position was taken in lately; False proves nothing."""
         return position in self._recent
+
+    def row_of(self, memory: bytes) -> int | None:
+        """The number of the memory's live row, in the snapshots of this moment."""
+        return self._row_of.get(memory)
 
     def ids_in_row_order(self) -> Sequence[bytes]:
         return self._ids
@@ -280,7 +288,8 @@ class View:
     def compact(self) -> None:
         """Drop dead rows; snapshots taken before keep their own arrays."""
         keep = self._alive.view().copy()
-        self._slab = self._slab.compact(keep)
+        if not self.is_light:
+            self._slab = self._slab.compact(keep)
         self._lexical = self._lexical.compact(keep)
         self._columns = self._columns.compact(keep)
         self._chains = self._chains.compact(keep)
@@ -319,8 +328,8 @@ class View:
             raise Corrupt(f"a stored vector is none of this model's: {error.detail}") from error
         for row in rows:
             if not row.deleted:
-                _known(row.created_at)
-                _known(row.updated_at)
+                known_time(row.created_at)
+                known_time(row.updated_at)
 
     # -- the parts of it -------------------------------------------------------------------
 
@@ -331,7 +340,9 @@ class View:
         at = self._row_of.get(row.id.bytes)
         if at is None or row.vector is None:
             return False
-        return not self._embedded.view()[at] or not self._slab.holds(at, row.vector)
+        if self.is_light or not self._embedded.view()[at]:
+            return not self._embedded.view()[at]
+        return not self._slab.holds(at, row.vector)
 
     def _kill(self, memory: bytes) -> None:
         row = self._row_of.pop(memory, None)
@@ -348,32 +359,17 @@ class View:
         self._embedded.append(row.vector is not None)
         self._importance.append(row.importance)
         self._versions.append(row.version)
-        self._columns.append(self._attributes(row))
+        self._columns.append(attributes_of(row, with_payload=bool(self._columns.paths)))
         text = indexed_text(row.text, source=row.source, occurred_at=row.occurred_at)
         self._lexical.append(self._analyzer.terms(text))
         self._chains.append(
             row.session,
-            microseconds(_happened_at(row)),
-            microseconds(_known(row.created_at)),
+            microseconds(happened_at(row)),
+            microseconds(known_time(row.created_at)),
             row.id.int >> 65,
         )
         self._place(number, row.coordinate.axes)
         return number
-
-    def _attributes(self, row: ViewRow) -> Attributes:
-        return Attributes(
-            kind=row.kind,
-            tags=row.tags,
-            session=row.session,
-            source=row.source,
-            importance=row.importance,
-            created_at=_known(row.created_at),
-            updated_at=_known(row.updated_at),
-            occurred_at=_happened_at(row),
-            expires_at=row.expires_at,
-            pinned=row.pinned,
-            payload=orjson.loads(row.payload) if self._columns.paths else {},
-        )
 
     def _place(self, number: int, axes: tuple[float, ...]) -> None:
         rows, width = self._axes.shape
@@ -384,18 +380,8 @@ class View:
         self._axes[number, : len(axes)] = axes
 
     def _append_vectors(self, rows: Sequence[ViewRow]) -> None:
-        if rows:
+        if rows and not self.is_light:
             block = np.concatenate(
                 [self._placeholder if r.vector is None else r.vector[np.newaxis, :] for r in rows]
             )
             self._slab.append(block)
-
-
-def _happened_at(row: ViewRow) -> datetime:
-    return row.occurred_at or _known(row.created_at)
-
-
-def _known(at: datetime | None) -> datetime:
-    if at is None:
-        raise Corrupt("a live row has no time")
-    return at

@@ -155,9 +155,9 @@ class Views:
         except NotHeld:
             return None
 
-    def check_held(self, namespace: str) -> None:
-        """Raises `NotHeld` when it is known that no view of the namespace can be had."""
-        self._refusals.check(namespace)
+    def check_held(self, namespace: str, *, vectors: bool = False) -> None:
+        """Raises `NotHeld` when it is known that no view, or none with vectors, can be had."""
+        self._refusals.check(namespace, vectors=vectors)
 
     async def come_to(self, position: int) -> None:
         """Return once the log has come to `position`; bounded by the caller's deadline.
@@ -249,7 +249,8 @@ class Views:
         """The namespace's entry, as the most recently used; loading, if it is new."""
         entry = self._entries.get(namespace)
         if entry is None:
-            view = View(namespace, dim=self._embedder.dim, analyzer=self._analyzer)
+            light = self._refusals.is_light(namespace)
+            view = View(namespace, dim=self._embedder.dim, analyzer=self._analyzer, light=light)
             entry = self._entries[namespace] = Entry(view)
             self._tasks.start_soon(self._load, namespace, entry)
         self._entries.move_to_end(namespace)
@@ -278,17 +279,18 @@ class Views:
     async def _fill(self, namespace: str, entry: Entry) -> None:
         revision = self._embedder.model_revision
         entry.generation = await self._feed.generation(namespace)
-        kept = await self._shelf.take_back(namespace, entry)
+        light = entry.view.is_light
+        kept = None if light else await self._shelf.take_back(namespace, entry)
         if kept is None:
             token = await self._feed.token()
             async for rows in self._feed.load(namespace, model_revision=revision):
                 await self._apply(namespace, entry, rows, ())
-                self._refusals.weigh(namespace, entry.view.nbytes)
+                self._refusals.weigh(namespace, entry.view.nbytes, light=light)
         else:
             token = kept.token
             async with entry.lock:
                 entry.view, entry.unsaved = kept.view, 0
-            self._refusals.weigh(namespace, entry.view.nbytes)
+            self._refusals.weigh(namespace, entry.view.nbytes, light=light)
         async for links in self._feed.load_links(namespace):
             await self._apply(namespace, entry, (), (), links)
         samples, position = await self._feed.samples(namespace, limit=RESERVOIR)

@@ -50,7 +50,7 @@ class CoreSettings(UpkeepSettings, QdrantSettings):
     fast_core: bool = setting(
         "SFM_FAST_CORE",
         default=True,
-        doc="0: hold no vectors in memory; PostgreSQL answers recalls, by words first.",
+        doc="0: hold no vectors; Qdrant has them, else PostgreSQL answers, by words first.",
     )
     slab_max_bytes: int = setting(
         "SFM_SLAB_MAX_BYTES", default=2 * GIB, low=0, doc="Memory for vectors, all namespaces."

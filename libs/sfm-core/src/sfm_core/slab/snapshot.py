@@ -152,6 +152,10 @@ class SlabSnapshot:
         [found] = self._bounds(query[None, :])
         return None if found is None else found.upper()
 
+    def spares(self, rows: int) -> bool:
+        """Whether reading so many rows is cheaper than one product with all."""
+        return rows * SHARE <= self.rows
+
     def note(self, *, useful: bool) -> None:
         """Learn whether bounds spared a full product, so that they are not made in vain."""
         self._index.note(useful=useful)
