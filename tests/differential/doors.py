@@ -144,6 +144,10 @@ REST: dict[str, Callable[[Op], Call]] = {
     "decay": lambda op: ("POST", "/decay:run", {}, {"dry_run": op["dry_run"]}, {}),
     "batch": lambda op: ("POST", "/memories:batch", {}, {"items": op["items"]}, _headers(op)),
     "erase": lambda _: ("DELETE", "", {}, None, {}),
+    "reconcile": lambda op: (
+        *("POST", "/reconcile:run", {}),
+        *({"dry_run": op["dry_run"], "jobs": op["jobs"]}, {}),
+    ),
     "rebuild": lambda op: ("POST", "/rebuild", {}, {"projection": op["projection"]}, {}),
 }
 
@@ -295,6 +299,11 @@ CLI: dict[str, Callable[[Op], list[str]]] = {
     "events": lambda _: ["events", "--limit", "1000"],
     "decay": lambda op: ["decay", *(["--dry-run"] if op["dry_run"] else [])],
     "erase": lambda _: ["erase", "--yes"],
+    "reconcile": lambda op: [
+        "reconcile",
+        *(["--dry-run"] if op["dry_run"] else []),
+        *(word for job in op["jobs"] for word in ("--job", job)),
+    ],
     "rebuild": lambda op: ["rebuild", op["projection"]],
     "export": lambda op: ["export", "-", *(["--history"] if op["history"] else [])],
     "import": lambda op: ["import", "-", "--mode", op["mode"]],
@@ -456,6 +465,11 @@ async def _decay(memory: MemorySystem, op: Op) -> object:
     return encode.upkeep_report(await memory.decay(dry_run=op["dry_run"]))
 
 
+async def _reconcile(memory: MemorySystem, op: Op) -> object:
+    done = await memory.reconcile(jobs=op["jobs"], dry_run=op["dry_run"])
+    return encode.reconcile_report(done)
+
+
 async def _batch(memory: MemorySystem, op: Op) -> object:
     return encode.batch_stored(await memory.store_many(op["items"], **_write(op)))
 
@@ -498,6 +512,7 @@ PYTHON: dict[str, Callable[[MemorySystem, Op], Awaitable[object]]] = {
     "keyword_search": _keyword_search,
     "events": _events,
     "decay": _decay,
+    "reconcile": _reconcile,
     "batch": _batch,
     "erase": _erase,
     "rebuild": _rebuild,

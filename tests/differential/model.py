@@ -1,7 +1,7 @@
 """The memory of one namespace as a dict: what every door has to agree with."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -69,6 +69,7 @@ class Model:
             "restore": self._restore,
             "delete_many": self._delete_many,
             "decay": self._decay,
+            "reconcile": self._reconcile,
             "link": self._link,
             "unlink": self._unlink,
             "neighbors": self._neighbors,
@@ -185,13 +186,25 @@ class Model:
 
     def _decay(self, op: Op, outcome: Outcome) -> Facts | None:
         """What has expired ends; nothing else is due, as nothing was set to decay."""
+        self._expired(op, outcome, outcome.document["effects"])
+        return None
+
+    def _reconcile(self, op: Op, outcome: Outcome) -> Facts | None:
+        """Upkeep does as decay; there is no index, and the view is as the store."""
+        jobs = {job["job"]: job["effects"] for job in outcome.document["jobs"]}
+        assert jobs.keys() == set(op["jobs"]), (op, outcome)
+        if "upkeep" in jobs:
+            self._expired(op, outcome, jobs.pop("upkeep"))
+        assert not any(jobs.values()), (op, outcome)
+        return None
+
+    def _expired(self, op: Op, outcome: Outcome, effects: Sequence[Any]) -> None:
         expired = {at: k for at, k in self.memories.items() if k.said and not k.visible}
-        told = {Coordinate.of(e["coordinate"]).text for e in outcome.document["effects"]}
+        told = {Coordinate.of(e["coordinate"]).text for e in effects}
         assert told == expired.keys(), (op, outcome)
         if not op["dry_run"]:
             for kept in expired.values():
                 kept.versions.append(None)
-        return None
 
     def _link(self, op: Op, outcome: Outcome) -> str | Facts:
         del outcome

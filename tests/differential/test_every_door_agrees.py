@@ -271,6 +271,13 @@ class Histories(RuleBasedStateMachine):
     def decay(self, **given: object) -> None:
         self.do("decay", **given)
 
+    @rule(
+        dry_run=st.booleans(),
+        jobs=st.sampled_from([["upkeep"], ["wal", "parity"], ["upkeep", "wal", "parity"]]),
+    )
+    def reconcile(self, **given: object) -> None:
+        self.do("reconcile", **given)
+
     @rule(items=st.lists(ITEMS, min_size=1, max_size=4), key=KEYS)
     def batch(self, **given: object) -> None:
         self.do("batch", **given)
