@@ -51,3 +51,21 @@ class InPostgres:
     @pytest.fixture
     def log(self, pool: Pool) -> PostgresEvents:
         return PostgresEvents(pool)
+
+
+class InEmptyPostgres(InPostgres):
+    """Everything over one pool, with nothing in the database: for what is of all namespaces."""
+
+    @pytest.fixture
+    async def pool(self, module_database: str) -> AsyncIterator[Pool]:
+        async with open_pool(module_database, size=self.pool_size) as pool:
+            await emptied(pool)
+            yield pool
+
+
+async def emptied(pool: Pool) -> None:
+    """Remove whatever earlier tests of the module left."""
+    async with pool.unscoped() as connection:
+        await connection.execute(
+            "TRUNCATE namespaces, memories, memory_vectors, memory_events, links, log_groups"
+        )

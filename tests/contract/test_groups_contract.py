@@ -1,7 +1,5 @@
 """LogGroups over both stores."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from sfm_core.adapters.inmemory import InMemoryStore
@@ -9,9 +7,9 @@ from sfm_core.adapters.inmemory_erase import InMemoryEraser
 from sfm_core.adapters.inmemory_groups import InMemoryLogGroups
 from sfm_core.adapters.postgres.erase import PostgresEraser
 from sfm_core.adapters.postgres.groups import PostgresLogGroups
-from sfm_core.adapters.postgres.pool import Pool, open_pool
+from sfm_core.adapters.postgres.pool import Pool
 from sfm_core.testing.contracts_groups import LogGroupsContract
-from tests.contract.stores import InMemory, InPostgres
+from tests.contract.stores import InEmptyPostgres, InMemory
 
 
 class TestInMemoryLogGroups(InMemory, LogGroupsContract):
@@ -25,13 +23,7 @@ class TestInMemoryLogGroups(InMemory, LogGroupsContract):
 
 
 @pytest.mark.integration
-class TestPostgresLogGroups(InPostgres, LogGroupsContract):
-    @pytest.fixture
-    async def pool(self, fresh_database: str) -> AsyncIterator[Pool]:
-        """Of a database of its own: the log is of all namespaces."""
-        async with open_pool(fresh_database, size=4) as pool:
-            yield pool
-
+class TestPostgresLogGroups(InEmptyPostgres, LogGroupsContract):
     @pytest.fixture
     def eraser(self, pool: Pool) -> PostgresEraser:
         return PostgresEraser(pool)

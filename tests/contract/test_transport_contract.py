@@ -21,6 +21,7 @@ from sfm_events.transports.kafka_producer import KafkaProducer
 from sfm_events.transports.kafka_source import KafkaSource
 from sfm_events.transports.kafka_topics import MAX_MESSAGE_BYTES
 from sfm_events.transports.postgres import PostgresTransport
+from tests.contract.stores import emptied
 from tests.servers.kafka import TestKafka
 from tests.servers.kafka_traffic import connection_to
 
@@ -128,6 +129,7 @@ class TestLogTransportInMemory(SourceContract):
 @pytest.mark.integration
 class TestPostgresTransport(SourceContract):
     @pytest.fixture
-    async def wire(self, fresh_database: str) -> AsyncIterator[LogWire]:
-        async with open_pool(fresh_database, size=3) as pool:
+    async def wire(self, module_database: str) -> AsyncIterator[LogWire]:
+        async with open_pool(module_database, size=3) as pool:
+            await emptied(pool)
             yield LogWire(PostgresStore(pool), PostgresLogGroups(pool))

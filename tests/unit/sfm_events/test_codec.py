@@ -26,7 +26,7 @@ from sfm_events.writing import document_of, from_log
 from tests.unit.sfm_events.events import VALUES, a_foreign_event, an_event, any_events, same
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(any_events())
 def test_what_is_written_is_read_again(event: Any) -> None:
     assert same(decode(encode(event)), event)
@@ -55,7 +55,7 @@ def test_what_is_required_is_missed(name: str) -> None:
     assert faults_of(document) == {f"/{name}": "is required"}
 
 
-BAD: dict[str, tuple[object, str]] = {
+BAD: dict[str, tuple[dict[str, object], str]] = {
     "a later schema": ({"schema_version": 2}, "/schema_version"),
     "an id that is none": ({"id": "7"}, "/id"),
     "an id in braces": ({"event_id": "{11111111-2222-5333-8444-555555555555}"}, "/event_id"),
@@ -97,7 +97,6 @@ BAD: dict[str, tuple[object, str]] = {
 @pytest.mark.parametrize("name", BAD)
 def test_what_is_no_event_is_refused_where_it_is_wrong(name: str) -> None:
     said, path = BAD[name]
-    assert isinstance(said, dict)
     assert path in faults_of(a_document(**said))
 
 
@@ -149,7 +148,7 @@ def test_what_cannot_be_read_is_not_written() -> None:
             encode(wrong)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.dictionaries(st.sampled_from(["payload", "kind", "text", "tags", "pinned"]), VALUES))
 def test_a_memory_gets_the_verdict_it_gets_at_every_other_door(said: dict[str, object]) -> None:
     def verdict(judge: Callable[[], object]) -> set[tuple[str, str]]:
@@ -163,7 +162,7 @@ def test_a_memory_gets_the_verdict_it_gets_at_every_other_door(said: dict[str, o
     assert verdict(lambda: event_of({**rest, **said})) == verdict(lambda: memory_draft(said))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(any_events(), st.data())
 def test_the_schema_refuses_nothing_that_is_read(event: Any, data: st.DataObject) -> None:
     """And what it is refused for stands in the schema, but for what a schema cannot say."""

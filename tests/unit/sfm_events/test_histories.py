@@ -4,7 +4,7 @@ import os
 
 from tests.unit.sfm_events.histories import check_histories
 
-HISTORIES = int(os.environ.get("SFM_TEST_HISTORIES", "30"))
+HISTORIES = int(os.environ.get("SFM_TEST_HISTORIES", "20"))
 
 
 async def test_every_record_of_a_random_history_is_handled_or_rightly_buried() -> None:

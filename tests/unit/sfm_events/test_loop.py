@@ -1,5 +1,6 @@
 """The consumer loop: outages are waited out, poison is put aside, no effect is skipped."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -10,8 +11,10 @@ from sfm_core.errors import Misconfigured, Unavailable
 from sfm_events.codec import encode
 from sfm_events.dead_letters import dlq_of, original_headers
 from sfm_events.ports import Delivered, Message, Partition
+from sfm_events.writing import document_of
 from tests.unit.sfm_events.consumers import GROUP, QUICK, TOPIC, Bench, until
-from tests.unit.sfm_events.events import an_event
+from tests.unit.sfm_events.events import a_foreign_event, an_event
+from tests.unit.sfm_events.test_codec import BAD
 
 
 async def test_records_are_handled_in_order_and_committed() -> None:
@@ -346,3 +349,23 @@ async def test_a_source_that_fails_after_it_gave_records_loses_none() -> None:
             await until(lambda: bench.is_at_rest)
         stopping.set()
     assert len(bench.effects.made) == 10
+
+
+async def test_each_kind_of_nonsense_is_buried_with_its_reason() -> None:
+    """Every document that the codec refuses, between good events: those come through at once."""
+    bench = Bench()
+    reasons: dict[int, str] = {}
+    for said, path in BAD.values():
+        value = json.dumps({**document_of(a_foreign_event()), **said}).encode()
+        record = bench.broker.append(TOPIC, b"bad", value)
+        reasons[record.offset] = path
+        bench.publish(an_event(str(record.offset)))
+    async with bench.running(replace(QUICK, max_records=1000)):
+        await until(lambda: bench.is_at_rest)
+    assert len(reasons) >= 12
+    assert bench.effects.tried == 1
+    assert len(bench.effects.made) == len(reasons)
+    told = {offset: why for (_, _, offset), why in bench.dead().items()}
+    assert told.keys() == reasons.keys()
+    for offset, path in reasons.items():
+        assert f"{path} " in told[offset]

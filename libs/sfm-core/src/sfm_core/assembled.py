@@ -14,9 +14,10 @@ from sfm_core.importance import METHODS
 from sfm_core.log.erase import Erase
 from sfm_core.log.following import Following, Wakes
 from sfm_core.model import Json, StoreStats
-from sfm_core.ports import Clock, Digests, EventLog, Outbox, RecordStore
+from sfm_core.ports import Clock, Digests, EventLog, LogGroups, Outbox, RecordStore
 from sfm_core.recall.engine import RecallEngine
 from sfm_core.recall.rebuild import Rebuild
+from sfm_core.reconcile.indexing import Indexing
 from sfm_core.reconcile.schedule import Schedule
 from sfm_core.reconcile.use_case import Reconcile
 from sfm_core.remember import Lifecycle, Remember
@@ -44,11 +45,13 @@ class Runtime:
     erase: Erase
     rebuild: Rebuild
     reconcile: Reconcile
+    indexing: Indexing
     schedule: Schedule
     """The same again and again, for who runs it."""
     digests: Digests
     following: Following
     outbox: Outbox
+    groups: LogGroups
     wakes: Wakes
     """Told of each commit of this process."""
     accesses: Accesses

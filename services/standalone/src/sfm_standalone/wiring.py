@@ -6,10 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+import anyio
 from starlette.applications import Starlette
 
 from sfm_api.app import create_app
 from sfm_core.adapters.postgres.migrate import migrate
+from sfm_core.assembled import Runtime
 from sfm_core.errors import Misconfigured
 from sfm_core.factory import IN_MEMORY, open_runtime
 from sfm_core.model import Quota
@@ -19,8 +21,15 @@ from sfm_core.runtime.core_settings import CoreSettings
 from sfm_core.runtime.metrics import PrometheusTelemetry, open_telemetry
 from sfm_core.runtime.secret import Secret
 from sfm_core.runtime.tracing import Tracing
+from sfm_events.consumer_settings import ConsumerSettings
+from sfm_events.consuming import open_loop
+from sfm_events.transports.postgres import PostgresTransport
 from sfm_standalone.postgres import EmbeddedPostgres
 from sfm_standalone.settings import StandaloneSettings
+from sfm_vector_indexer.handler import VectorIndexer
+
+INDEXER: Final = "vector-indexer"
+"""Name of the group, in metrics and dead letters."""
 
 MODELS: Final = "models"
 """Folder in the data directory in which the packaged model is built at the first start."""
@@ -82,8 +91,28 @@ async def open_app(
         owned_tasks() as tasks,
     ):
         tasks.start_soon(runtime.schedule.run)
+        if runtime.vectors is not None:
+            tasks.start_soon(_index, runtime, telemetry, tracing)
         api = ApiSettings.of(settings.http, token)
         yield create_app(runtime, api, telemetry=telemetry, tracing=tracing), telemetry
+
+
+async def _index(runtime: Runtime, telemetry: PrometheusTelemetry, tracing: Tracing) -> None:
+    """Bring the vector index up to the log, until cancelled: what the vector-indexer does, over
+    the log of the record store. A cut in between is gone over again.
+    """
+    async with open_loop(
+        INDEXER,
+        transport=PostgresTransport(runtime.groups, listening=runtime.wakes.watching_all),
+        handler=VectorIndexer(
+            indexing=runtime.indexing, vectors=runtime.vectors, telemetry=telemetry
+        ),
+        settings=ConsumerSettings(),
+        grace_s=0.0,
+        telemetry=telemetry,
+        tracing=tracing,
+    ) as loop:
+        await loop.run(anyio.Event())
 
 
 async def _migrate(settings: CoreSettings) -> None:

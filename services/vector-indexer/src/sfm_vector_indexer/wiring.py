@@ -10,6 +10,7 @@ from sfm_core.runtime.metrics import open_telemetry
 from sfm_core.runtime.tracing import Tracing
 from sfm_events.consuming import consume, open_loop
 from sfm_events.transports.kafka import KafkaTransport
+from sfm_events.transports.postgres import PostgresTransport
 from sfm_vector_indexer.handler import VectorIndexer
 from sfm_vector_indexer.settings import VectorIndexerSettings
 
@@ -19,6 +20,8 @@ SERVICE: Final = "vector-indexer"
 async def run(settings: VectorIndexerSettings, stopping: anyio.Event, *, tracing: Tracing) -> None:
     """Embed and index until `stopping` is set, then finish what is in hand and close.
 
+    Without Kafka it reads the log of the record store itself.
+
     Raises:
         Misconfigured: Kafka refuses us, the address of the probes is in use, the schema is
             another version's, the model's files are wrong, or Qdrant is not to be used as
@@ -26,7 +29,7 @@ async def run(settings: VectorIndexerSettings, stopping: anyio.Event, *, tracing
         Unavailable: PostgreSQL does not answer at the start.
     """
     telemetry = open_telemetry()
-    transport = await KafkaTransport.connect(settings.kafka)
+    kafka = await KafkaTransport.connect(settings.kafka) if settings.kafka.uses_kafka else None
     async with open_worker(settings.core, telemetry=tracing.observing(telemetry)) as worker:
         embedder = worker.embedder
         telemetry.gauge("embedder_queue_texts", lambda: float(embedder.statistics().waiting))
@@ -41,7 +44,7 @@ async def run(settings: VectorIndexerSettings, stopping: anyio.Event, *, tracing
         )
         async with open_loop(
             SERVICE,
-            transport=transport,
+            transport=kafka or PostgresTransport(worker.stores.groups),
             handler=handler,
             settings=settings.consumer,
             grace_s=settings.worker.shutdown_grace_seconds,

@@ -24,6 +24,7 @@ from sfm_core.upkeep.use_case import Upkeep
 class Reconciling:
     """What reconciles, over one process's stores."""
 
+    indexing: Indexing
     upkeep: Upkeep
     parity: Parity
     rounds: ParityRounds
@@ -113,6 +114,7 @@ def reconciling_over(
         at_once=max(1, settings.postgres_pool_size // 4),
     )
     return Reconciling(
+        indexing=indexing,
         upkeep=upkeep,
         parity=parity,
         rounds=ParityRounds(
