@@ -16,7 +16,7 @@ from typing import Any
 
 from click.testing import CliRunner, Result
 
-from sfm_cli.client import BulkReply, Client, Condition, Document
+from sfm_cli.client import INDEXED, BulkReply, Client, Condition, Document
 from sfm_cli.failures import Failure
 from sfm_cli.group import soma
 from sfm_cli.session import Connect, Session
@@ -66,11 +66,16 @@ class FakeClient:
         *,
         condition: Condition | None = None,
         key: str | None = None,
+        wait: str = INDEXED,
     ) -> Document:
-        return self._answer("store", STORED, coordinate.text, memory, condition, key)
+        return self._answer(
+            "store", STORED, coordinate.text, memory, condition, key, *_waited(wait)
+        )
 
-    async def remember(self, memory: Document, *, key: str | None = None) -> Document:
-        return self._answer("remember", STORED, memory, key)
+    async def remember(
+        self, memory: Document, *, key: str | None = None, wait: str = INDEXED
+    ) -> Document:
+        return self._answer("remember", STORED, memory, key, *_waited(wait))
 
     async def get(self, coordinate: Coordinate) -> Document:
         return self._answer("get", MEMORY, coordinate.text)
@@ -85,8 +90,9 @@ class FakeClient:
         *,
         condition: Condition | None = None,
         key: str | None = None,
+        wait: str = INDEXED,
     ) -> None:
-        self._answer("delete", {}, coordinate.text, condition, key)
+        self._answer("delete", {}, coordinate.text, condition, key, *_waited(wait))
 
     async def recall(self, asked: Document) -> Document:
         found: Document = {"hits": [], "position": 7, "took_ms": 1.0, "degraded": []}
@@ -146,6 +152,10 @@ class FakeClient:
             raise answer
         found: Document = answer
         return found
+
+
+def _waited(wait: str) -> tuple[str, ...]:
+    return () if wait == INDEXED else (wait,)
 
 
 def run_soma(

@@ -3,9 +3,13 @@
 from collections.abc import AsyncIterable, AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from sfm_core.coordinates import Coordinate
+
+INDEXED: Final = "indexed"
+WAITS: Final = (INDEXED, "durable")
+"""What the answer to a write can wait for, as `sfm_core.model.Wait`, which loads much."""
 
 type Document = dict[str, Any]
 """A JSON object of the REST contract."""
@@ -27,6 +31,11 @@ class BulkReply:
     """The answer to an earlier call with the same key."""
 
 
+def waiting(wait: str) -> dict[str, str] | None:
+    """The query of a write; the default is not said."""
+    return None if wait == INDEXED else {"wait": wait}
+
+
 class Client(Protocol):
     """One namespace's memory. Arguments and answers are the documents of the REST contract.
 
@@ -40,9 +49,12 @@ class Client(Protocol):
         *,
         condition: Condition | None = None,
         key: str | None = None,
+        wait: str = INDEXED,
     ) -> Document: ...
 
-    async def remember(self, memory: Document, *, key: str | None = None) -> Document: ...
+    async def remember(
+        self, memory: Document, *, key: str | None = None, wait: str = INDEXED
+    ) -> Document: ...
 
     async def get(self, coordinate: Coordinate) -> Document: ...
 
@@ -56,6 +68,7 @@ class Client(Protocol):
         *,
         condition: Condition | None = None,
         key: str | None = None,
+        wait: str = INDEXED,
     ) -> None: ...
 
     async def recall(self, asked: Document) -> Document: ...
@@ -76,7 +89,10 @@ class Client(Protocol):
         ...
 
     async def store_bulk(self, memories: Sequence[bytes], *, key: str) -> BulkReply:
-        """Store JSON texts, each one value, in one request; a result for each, in order."""
+        """Store JSON texts, each one value, in one request; a result for each, in order.
+
+        Also when the vector index does not have all of them yet: they are stored.
+        """
         ...
 
     def stream(

@@ -9,7 +9,7 @@ from typing import Any, Final, override
 import click
 from rich.console import RenderableType
 
-from sfm_cli.client import Client, Condition, Document
+from sfm_cli.client import INDEXED, WAITS, Client, Condition, Document
 from sfm_cli.failures import told
 from sfm_cli.output import say, say_json
 from sfm_cli.session import Session, run
@@ -135,6 +135,15 @@ def key_option(command: Callable[..., None]) -> Callable[..., None]:
         "key",
         metavar="KEY",
         help="The same call with the same key again gives the first answer again.",
+    )(command)
+
+
+def wait_option(command: Callable[..., None]) -> Callable[..., None]:
+    return click.option(
+        "--wait",
+        type=click.Choice(WAITS),
+        default=INDEXED,
+        help="Whether to wait for the vector index, where there is one.",
     )(command)
 
 

@@ -13,7 +13,7 @@ from typing import Final, final
 
 import httpx
 
-from sfm_cli.client import BulkReply, Condition, Document
+from sfm_cli.client import INDEXED, BulkReply, Condition, Document, waiting
 from sfm_cli.failures import Failure
 from sfm_core.coordinates import Coordinate
 from sfm_core.errors import (
@@ -69,20 +69,29 @@ class RestClient:
         *,
         condition: Condition | None = None,
         key: str | None = None,
+        wait: str = INDEXED,
     ) -> Document:
         return _document(
             await self._call(
                 "PUT",
                 f"/memories/{coordinate.text}",
                 content=unjudged(memory),
+                params=waiting(wait),
                 headers=_write_headers(condition, key),
             )
         )
 
-    async def remember(self, memory: Document, *, key: str | None = None) -> Document:
-        headers = _write_headers(None, key)
+    async def remember(
+        self, memory: Document, *, key: str | None = None, wait: str = INDEXED
+    ) -> Document:
         return _document(
-            await self._call("POST", "/memories", content=unjudged(memory), headers=headers)
+            await self._call(
+                "POST",
+                "/memories",
+                content=unjudged(memory),
+                params=waiting(wait),
+                headers=_write_headers(None, key),
+            )
         )
 
     async def get(self, coordinate: Coordinate) -> Document:
@@ -98,9 +107,11 @@ class RestClient:
         *,
         condition: Condition | None = None,
         key: str | None = None,
+        wait: str = INDEXED,
     ) -> None:
         headers = _write_headers(condition, key)
-        await self._call("DELETE", f"/memories/{coordinate.text}", headers=headers)
+        path = f"/memories/{coordinate.text}"
+        await self._call("DELETE", path, params=waiting(wait), headers=headers)
 
     async def recall(self, asked: Document) -> Document:
         return _document(
@@ -133,12 +144,17 @@ class RestClient:
         return _document(answer) if answer.content else {}
 
     async def store_bulk(self, memories: Sequence[bytes], *, key: str) -> BulkReply:
-        answer = await self._call(
-            "POST",
-            "/memories:batch",
-            content=b'{"items":[' + b",".join(memories) + b"]}",
-            headers=_write_headers(None, key),
-        )
+        try:
+            answer = await self._call(
+                "POST",
+                "/memories:batch",
+                content=b'{"items":[' + b",".join(memories) + b"]}",
+                headers=_write_headers(None, key),
+            )
+        except Failure as failure:
+            if not (failure.document.get("durable") and "results" in failure.document):
+                raise
+            return BulkReply(document=failure.document, replayed=False)
         replayed = answer.headers.get("Idempotent-Replay") == "true"
         return BulkReply(document=_document(answer), replayed=replayed)
 

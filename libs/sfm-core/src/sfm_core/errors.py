@@ -131,7 +131,18 @@ class DeadlineExceeded(Unavailable):
 
 
 class VectorIndexUnavailable(Unavailable):
-    """The memory is durable (context: coordinate, version, position) but not yet indexed."""
+    """What was written is durable, and not yet in the vector index; it will be.
+
+    `outcome` is what the call would have answered. Of one memory the context says coordinate,
+    version and position, of several the highest position. The same call again is harmless with
+    an idempotency key, and tries to index once more.
+    """
+
+    def __init__(
+        self, detail: str, /, *, outcome: object = None, **context: str | int | float
+    ) -> None:
+        super().__init__(detail, **context)
+        self.outcome = outcome
 
 
 class Misconfigured(SfmError):

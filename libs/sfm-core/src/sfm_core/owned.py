@@ -74,10 +74,7 @@ class OwnedJobs:
         Raises:
             Unavailable: all is being closed, or too many jobs are going on; nothing was begun.
         """
-        if not self._is_open:
-            raise Unavailable("the process is stopping")
-        if self._running >= self._limit:
-            raise Unavailable("too many writes are going on; try again", limit=self._limit)
+        self._admit()
         done = anyio.Event()
         results: list[T] = []
         failures: list[Exception] = []
@@ -106,3 +103,29 @@ class OwnedJobs:
         if not results:
             raise Unavailable("the process is stopping")
         return results[0]
+
+    def start(self, job: Callable[[], Awaitable[object]]) -> None:
+        """Begin a job that nobody waits for.
+
+        Raises:
+            Unavailable: all is being closed, or too many jobs are going on; nothing was begun.
+        """
+        self._admit()
+
+        async def work() -> None:
+            try:
+                with anyio.CancelScope(shield=True):
+                    await job()
+            except Exception:  # noqa: BLE001 - nobody waits for it who could be told
+                _LOG.exception("job.failed")
+            finally:
+                self._running -= 1
+
+        self._running += 1
+        self._tasks.start_soon(work)
+
+    def _admit(self) -> None:
+        if not self._is_open:
+            raise Unavailable("the process is stopping")
+        if self._running >= self._limit:
+            raise Unavailable("too many writes are going on; try again", limit=self._limit)

@@ -11,7 +11,7 @@ from sfm_core import decode
 from sfm_core.coordinates import Coordinate
 from sfm_core.errors import Fault, InvalidInput
 from sfm_core.jsontext import INT64_MAX, pointer
-from sfm_core.model import Precondition, Receipt
+from sfm_core.model import Precondition, Receipt, Wait
 
 _POSITION: Final = re.compile(r"[0-9]{1,19}")
 _ETAG: Final = re.compile(r'"([1-9][0-9]{0,17})"')
@@ -63,16 +63,13 @@ def _not_utf_8(raw: bytes) -> list[Fault]:
     return faults
 
 
-def durable(request: Request[Any]) -> bool:
-    """Whether `?wait=durable` was asked; it is the only query parameter of a write.
+def wait(request: Request[Any]) -> Wait:
+    """What `?wait=` asks the answer to wait for; it is the only query parameter of a write.
 
     Raises:
         InvalidInput: another parameter, or another value than `indexed` and `durable`.
     """
-    wait = query(request, "wait").get("wait", "indexed")
-    if wait not in ("indexed", "durable"):
-        raise InvalidInput("wait is indexed or durable", path="/wait")
-    return wait == "durable"
+    return decode.wait(query(request, "wait").get("wait", Wait.INDEXED.value))
 
 
 def precondition(request: Request[Any]) -> Precondition | None:

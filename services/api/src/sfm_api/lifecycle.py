@@ -10,7 +10,7 @@ from sfm_core import decode, encode
 
 
 async def patch(request: Request[State]) -> Response:
-    headers.query(request)
+    wait = headers.wait(request)
     at, precondition = headers.coordinate(request), headers.precondition(request)
     body = await received(request, decode.memory_patch)
     stored = await request.state["services"].runtime.lifecycle.patch(
@@ -19,8 +19,9 @@ async def patch(request: Request[State]) -> Response:
         body.value,
         precondition=precondition,
         receipt=headers.receipt(request, body.digest),
+        wait=wait,
     )
-    return replies.stored(stored)
+    return replies.stored(stored, wait=wait)
 
 
 async def history(request: Request[State]) -> Response:
@@ -33,7 +34,7 @@ async def history(request: Request[State]) -> Response:
 
 
 async def restore(request: Request[State]) -> Response:
-    headers.query(request)
+    wait = headers.wait(request)
     at, precondition = headers.coordinate(request), headers.precondition(request)
     body = await received(request, decode.restored_version)
     stored = await request.state["services"].runtime.lifecycle.restore(
@@ -42,15 +43,19 @@ async def restore(request: Request[State]) -> Response:
         body.value,
         precondition=precondition,
         receipt=headers.receipt(request, body.digest),
+        wait=wait,
     )
-    return replies.stored(stored)
+    return replies.stored(stored, wait=wait)
 
 
 async def delete_many(request: Request[State]) -> Response:
-    headers.query(request)
+    wait = headers.wait(request)
     body = await received(request, decode.selection)
     done = await request.state["services"].runtime.lifecycle.delete_many(
-        headers.namespace(request), body.value, receipt=headers.receipt(request, body.digest)
+        headers.namespace(request),
+        body.value,
+        receipt=headers.receipt(request, body.digest),
+        wait=wait,
     )
     said = replies.written(done.position, replayed=done.replayed)
-    return replies.json(encode.deleted_many(done), headers=said)
+    return replies.json(encode.deleted_many(done), replies.code(wait), said)

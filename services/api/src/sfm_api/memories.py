@@ -15,7 +15,7 @@ from sfm_core.offload import taken_apart
 
 
 async def store(request: Request[State]) -> Response:
-    durable = headers.durable(request)
+    wait = headers.wait(request)
     at, precondition = headers.coordinate(request), headers.precondition(request)
     body = await received(request, decode.memory_draft)
     stored = await request.state["services"].runtime.remember.store(
@@ -24,12 +24,13 @@ async def store(request: Request[State]) -> Response:
         body.value,
         precondition=precondition,
         receipt=headers.receipt(request, body.digest),
+        wait=wait,
     )
-    return _stored(stored, durable=durable)
+    return replies.stored(stored, wait=wait, status=_made(stored))
 
 
 async def remember(request: Request[State]) -> Response:
-    durable = headers.durable(request)
+    wait = headers.wait(request)
     body = await received(request, decode.memory_with_coordinate)
     coordinate, draft = body.value
     stored = await request.state["services"].runtime.remember.remember(
@@ -37,22 +38,30 @@ async def remember(request: Request[State]) -> Response:
         draft,
         coordinate=coordinate,
         receipt=headers.receipt(request, body.digest),
+        wait=wait,
     )
-    return _stored(stored, durable=durable)
+    return replies.stored(stored, wait=wait, status=_made(stored))
 
 
 async def store_many(request: Request[State]) -> Response:
-    headers.durable(request)
+    wait = headers.wait(request)
     services = request.state["services"]
     judged = partial(decode.batch, item_bytes=services.json.size_bytes)
     body = await received(request, judged, batch=True)
     stored = await services.runtime.remember.store_many(
-        headers.namespace(request), body.value, receipt=headers.receipt(request, body.digest)
+        headers.namespace(request),
+        body.value,
+        receipt=headers.receipt(request, body.digest),
+        wait=wait,
     )
     await taken_apart(body.value)
     said = replies.written(stored.position, replayed=stored.replayed)
     request_id = request.state["request_id"]
-    return await replies.large(lambda: encode.batch_stored(stored, request_id=request_id), said)
+    return await replies.large(
+        lambda: encode.batch_stored(stored, request_id=request_id),
+        said,
+        status=replies.code(wait),
+    )
 
 
 async def get(request: Request[State]) -> Response:
@@ -83,16 +92,17 @@ async def list_page(request: Request[State]) -> Response:
 
 
 async def delete(request: Request[State]) -> Response:
-    headers.query(request)
+    wait = headers.wait(request)
     deleted = await request.state["services"].runtime.remember.delete(
         headers.namespace(request),
         headers.coordinate(request),
         precondition=headers.precondition(request),
         receipt=headers.receipt(request),
+        wait=wait,
     )
     said = replies.written(deleted.position, replayed=deleted.replayed)
-    return Response(status_code=204, headers=said)
+    return Response(status_code=replies.code(wait, 204), headers=said)
 
 
-def _stored(stored: Stored, *, durable: bool) -> Response:
-    return replies.stored(stored, 202 if durable else 201 if stored.created else 200)
+def _made(stored: Stored) -> int:
+    return 201 if stored.created else 200

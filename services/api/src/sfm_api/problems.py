@@ -11,6 +11,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from sfm_api import replies
+from sfm_core import encode
 from sfm_core.errors import (
     DeadlineExceeded,
     ErrorKind,
@@ -18,9 +20,10 @@ from sfm_core.errors import (
     SfmError,
     Unauthenticated,
     Unavailable,
+    VectorIndexUnavailable,
 )
 from sfm_core.runtime.metric_names import OTHER
-from sfm_core.runtime.wire import PROBLEM_TYPE, problem, status_of
+from sfm_core.runtime.wire import PROBLEM_TYPE, status_of
 from sfm_core.timing import CRASH
 
 log = logging.getLogger(__name__)
@@ -48,7 +51,7 @@ def of_error(error: Exception, state: dict[str, Any]) -> Response:
     if isinstance(error, SfmError) and status_of(error).http >= 500:
         log.error("request.failed", extra={"kind": str(error.kind), "detail": error.detail})
     state["outcome"] = error.kind.value if isinstance(error, SfmError) else CRASH
-    body = problem(error, state["request_id"])
+    body = encode.problem(error, state["request_id"])
     return _response(body, status_of(error).http, _headers(error))
 
 
@@ -93,6 +96,10 @@ def _headers(error: Exception) -> dict[str, str]:
             return {"WWW-Authenticate": 'Bearer realm="sfm"'}
         case DeadlineExceeded():
             return {}
+        case VectorIndexUnavailable():
+            replayed = getattr(error.outcome, "replayed", False)
+            said = replies.written(int(error.context["position"]), replayed=replayed)
+            return {"Retry-After": _seconds(error.retry_after_s), **said}
         case Unavailable():
             return {"Retry-After": _seconds(error.retry_after_s)}
         case RateLimited():

@@ -6,7 +6,7 @@ from typing import Final
 from starlette.responses import Response
 
 from sfm_core import encode, jsontext
-from sfm_core.model import Stored
+from sfm_core.model import Stored, Wait
 from sfm_core.offload import off_loop
 
 JSON: Final = "application/json"
@@ -26,10 +26,12 @@ async def large(
     headers: Mapping[str, str] | None = None,
     *,
     when: bool = True,
+    status: int = 200,
 ) -> Response:
     """As `json`, with encoding and serialising done on a thread `when` they are much work."""
     body = await off_loop(lambda: jsontext.dumps(document()), when=when)
-    return Response(body, headers=None if headers is None else dict(headers), media_type=JSON)
+    said = None if headers is None else dict(headers)
+    return Response(body, status_code=status, headers=said, media_type=JSON)
 
 
 def etag(version: int) -> dict[str, str]:
@@ -42,7 +44,12 @@ def written(position: int, *, replayed: bool) -> dict[str, str]:
     return found | {"Idempotent-Replay": "true"} if replayed else found
 
 
-def stored(done: Stored, status: int = 200) -> Response:
+def code(wait: Wait, otherwise: int = 200) -> int:
+    """Of a write that succeeded: 202 to those who did not wait for all of it."""
+    return 202 if wait is Wait.DURABLE else otherwise
+
+
+def stored(done: Stored, *, wait: Wait, status: int = 200) -> Response:
     """`Stored` of the contract, with the headers of what it says."""
     said = etag(done.version) | written(done.position, replayed=done.replayed)
-    return json(encode.stored(done), status, said)
+    return json(encode.stored(done), code(wait, status), said)

@@ -12,6 +12,7 @@ from sfm_cli.options import (
     key_option,
     talks,
     version_option,
+    wait_option,
 )
 from sfm_cli.output import say
 
@@ -20,10 +21,13 @@ from sfm_cli.output import say
 @coordinate_argument
 @version_option
 @key_option
+@wait_option
 @talks
-def command(talk: Talk, *, coordinate: str, if_version: int | None, key: str | None) -> None:
+def command(
+    talk: Talk, *, coordinate: str, if_version: int | None, key: str | None, wait: str
+) -> None:
     """Delete the memory at COORD; again is fine. With --json nothing is printed."""
     at, condition, checked = coordinate_of(coordinate), condition_of(if_version), checked_key(key)
-    talk.ask(lambda client: client.delete(at, condition=condition, key=checked))
+    talk.ask(lambda client: client.delete(at, condition=condition, key=checked, wait=wait))
     if not talk.as_json:
         say(f"deleted {at.text}")

@@ -2,8 +2,16 @@
 
 import click
 
-from sfm_cli.client import Document
-from sfm_cli.options import CoordinateFirst, Talk, checked_key, coordinate_of, key_option, talks
+from sfm_cli.client import Document, waiting
+from sfm_cli.options import (
+    CoordinateFirst,
+    Talk,
+    checked_key,
+    coordinate_of,
+    key_option,
+    talks,
+    wait_option,
+)
 from sfm_cli.output import say, say_json
 from sfm_cli.payload import json_option
 
@@ -13,6 +21,7 @@ from sfm_cli.payload import json_option
 @click.option("--filter", "filter_", metavar="JSON", help='Like {"@session": "chat-7"}.')
 @click.option("--all", "everything", is_flag=True, help="Every memory of the namespace.")
 @key_option
+@wait_option
 @talks
 def command(
     talk: Talk,
@@ -21,10 +30,12 @@ def command(
     filter_: str | None,
     everything: bool,
     key: str | None,
+    wait: str,
 ) -> None:
     """Delete the memories at up to 1000 COORDs, or those that a filter admits, or all."""
     checked, body = checked_key(key), _selection(coordinates, filter_, everything=everything)
-    done = talk.ask(lambda client: client.call("POST", "/memories:delete", body=body, key=checked))
+    path, params = "/memories:delete", waiting(wait)
+    done = talk.ask(lambda client: client.call("POST", path, params=params, body=body, key=checked))
     if talk.as_json:
         say_json(done)
     else:

@@ -5,6 +5,7 @@ from functools import partial
 import click
 
 from sfm_cli import tables
+from sfm_cli.client import waiting
 from sfm_cli.options import (
     NUMBER,
     CoordinateFirst,
@@ -16,6 +17,7 @@ from sfm_cli.options import (
     key_option,
     talks,
     version_option,
+    wait_option,
 )
 from sfm_cli.payload import patch_of
 
@@ -31,9 +33,16 @@ from sfm_cli.payload import patch_of
 @click.option("--pinned/--not-pinned", default=None, help="Neither decays nor is pruned.")
 @version_option
 @key_option
+@wait_option
 @talks
 def command(
-    talk: Talk, *, coordinate: str, if_version: int | None, key: str | None, **given: object
+    talk: Talk,
+    *,
+    coordinate: str,
+    if_version: int | None,
+    key: str | None,
+    wait: str,
+    **given: object,
 ) -> None:
     """Change some of the memory at COORD; what is not given stays as it is.
 
@@ -44,6 +53,8 @@ def command(
     body = patch_of(given)
     path = f"/memories/{at.text}"
     done = talk.ask(
-        lambda client: client.call("PATCH", path, body=body, condition=condition, key=checked)
+        lambda client: client.call(
+            "PATCH", path, params=waiting(wait), body=body, condition=condition, key=checked
+        )
     )
     talk.show(done, partial(tables.changed, "patched"))

@@ -16,6 +16,7 @@ from sfm_cli.options import (
     memory_options,
     talks,
     version_option,
+    wait_option,
 )
 from sfm_cli.payload import memory_of
 
@@ -26,6 +27,7 @@ from sfm_cli.payload import memory_of
 @version_option
 @click.option("--if-absent", is_flag=True, help="Only when no memory is there.")
 @key_option
+@wait_option
 @talks
 def command(
     talk: Talk,
@@ -35,6 +37,7 @@ def command(
     if_version: int | None,
     if_absent: bool,
     key: str | None,
+    wait: str,
 ) -> None:
     """Store a memory at COORD (like 1,2.5,-3), over what is there.
 
@@ -44,6 +47,7 @@ def command(
     condition = condition_of(if_version, if_absent=if_absent)
     at, memory, checked = coordinate_of(coordinate), memory_of(given), checked_key(key)
     stored = talk.ask(
-        lambda client: client.store(at, memory, condition=condition, key=checked), writes=True
+        lambda client: client.store(at, memory, condition=condition, key=checked, wait=wait),
+        writes=True,
     )
     talk.show(stored, tables.stored)

@@ -4,7 +4,7 @@ Every door (REST, gRPC, CLI, Python, Kafka) calls these, so each gives the same 
 faults of a request come in one `InvalidInput`, each with its path. Nothing here does I/O.
 """
 
-from sfm_core.decode.conditions import asked_version, idempotency_key
+from sfm_core.decode.conditions import asked_version, idempotency_key, wait
 from sfm_core.decode.events import EventQuery, RebuildQuery, event_query, rebuild
 from sfm_core.decode.finds import keyword_query, range_query
 from sfm_core.decode.instants import instant
@@ -56,4 +56,5 @@ __all__ = [
     "transfer_line",
     "upkeep_run",
     "version_asked",
+    "wait",
 ]

@@ -4,6 +4,7 @@ import re
 from typing import Final
 
 from sfm_core.errors import InvalidInput
+from sfm_core.model import Wait
 
 MAX_VERSION: Final = 10**18 - 1
 _KEY: Final = re.compile(r"[!-~]{1,255}")
@@ -31,3 +32,14 @@ def asked_version(version: object) -> int:
     if type(version) is int and 1 <= version <= MAX_VERSION:
         return version
     raise InvalidInput('If-Match is a quoted version, such as "3"', path="/If-Match")
+
+
+def wait(said: object) -> Wait:
+    """What the answer to a write is to wait for.
+
+    Raises:
+        InvalidInput: it is neither `indexed` nor `durable`.
+    """
+    if isinstance(said, str) and said in tuple(Wait):
+        return Wait(said)
+    raise InvalidInput("wait is indexed or durable", path="/wait")

@@ -4,6 +4,7 @@ Everything in them is JSON-ready for `jsontext.dumps`; payloads are passed on as
 copied. Times are RFC 3339 in UTC with microseconds and `Z`; a coordinate is a list of numbers.
 """
 
+from sfm_core.encode.failures import problem
 from sfm_core.encode.links import link, neighbors, path
 from sfm_core.encode.log import erasure, event, event_page, history, rebuilt
 from sfm_core.encode.memories import batch_stored, deleted_many, draft, memory, page, stored
@@ -38,6 +39,7 @@ __all__ = [
     "neighbors",
     "page",
     "path",
+    "problem",
     "rebuilt",
     "recall_facts",
     "recall_result",

@@ -94,7 +94,8 @@ def stored(done: Stored) -> Document:
 def batch_stored(done: BatchStored, *, request_id: str = "") -> Document:
     """One result per item, with the status that the item alone would have got.
 
-    `index` is the item's place in the batch here, not "done" or "pending" as in `stored`.
+    `index` is the item's place in the batch here, not "done" or "pending" as in `stored`;
+    `indexed` says that.
     """
     return {
         "results": [_item(i, result, request_id) for i, result in enumerate(done.results)],
@@ -125,4 +126,4 @@ def _item(index: int, result: Stored | SfmError, request_id: str) -> Document:
             del error["request_id"]
         return {"index": index, "status": WIRE[result.kind].http, "error": error}
     status = 201 if result.created else 200
-    return stored(result) | {"index": index, "status": status}
+    return stored(result) | {"index": index, "status": status, "indexed": result.indexed}

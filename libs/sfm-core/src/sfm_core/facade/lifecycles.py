@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from sfm_core import decode
 from sfm_core.facade.inputs import At, condition_of, coordinate_of, judged, receipt_of
 from sfm_core.facade.opened import Opened
-from sfm_core.model import DeletedMany, History, Precondition, Stored
+from sfm_core.model import DeletedMany, History, Precondition, Stored, Wait
 
 
 class Lifecycles(Opened):
@@ -17,6 +17,7 @@ class Lifecycles(Opened):
         *,
         precondition: Precondition | None = None,
         idempotency_key: str | None = None,
+        wait: Wait | str = Wait.INDEXED,
         **changes: object,
     ) -> Stored:
         """Change `importance`, `pinned`, `tags`, `expires_at`, `payload`; the rest stays.
@@ -36,6 +37,7 @@ class Lifecycles(Opened):
             decode.memory_patch(raw),
             precondition=condition_of(precondition),
             receipt=receipt_of(idempotency_key, "patch", at.text, raw),
+            wait=decode.wait(wait),
         )
 
     async def history(
@@ -59,6 +61,7 @@ class Lifecycles(Opened):
         *,
         precondition: Precondition | None = None,
         idempotency_key: str | None = None,
+        wait: Wait | str = Wait.INDEXED,
     ) -> Stored:
         """Make an older version the newest; also undoes a deletion.
 
@@ -74,6 +77,7 @@ class Lifecycles(Opened):
             decode.restored_version(raw),
             precondition=condition_of(precondition),
             receipt=receipt_of(idempotency_key, "restore", at.text, raw),
+            wait=decode.wait(wait),
         )
 
     async def delete_many(
@@ -83,6 +87,7 @@ class Lifecycles(Opened):
         filter: Mapping[str, object] | None = None,  # noqa: A002 - as in REST
         all: bool = False,  # noqa: A002 - as in REST
         idempotency_key: str | None = None,
+        wait: Wait | str = Wait.INDEXED,
     ) -> DeletedMany:
         """Delete those at up to 1000 coordinates, or those a filter admits, or all.
 
@@ -104,4 +109,5 @@ class Lifecycles(Opened):
             self.namespace,
             decode.selection(raw),
             receipt=receipt_of(idempotency_key, "delete_many", None, raw),
+            wait=decode.wait(wait),
         )

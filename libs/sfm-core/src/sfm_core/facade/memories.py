@@ -14,7 +14,17 @@ from sfm_core.facade.inputs import (
     receipt_of,
 )
 from sfm_core.facade.opened import Opened
-from sfm_core.model import BatchStored, Json, ListQuery, Memory, Page, Precondition, Stored, Written
+from sfm_core.model import (
+    BatchStored,
+    Json,
+    ListQuery,
+    Memory,
+    Page,
+    Precondition,
+    Stored,
+    Wait,
+    Written,
+)
 
 
 class Memories(Opened):
@@ -27,6 +37,7 @@ class Memories(Opened):
         *,
         precondition: Precondition | None = None,
         idempotency_key: str | None = None,
+        wait: Wait | str = Wait.INDEXED,
         **fields: object,
     ) -> Stored:
         """Store at a coordinate, over what may be there; durable when this returns.
@@ -34,6 +45,8 @@ class Memories(Opened):
         Raises:
             InvalidInput: with the path of every fault; nothing was stored.
             PreconditionFailed: `precondition` does not hold.
+            VectorIndexUnavailable: it is stored, its `outcome` says as what; the vector index,
+                where there is one, does not have it yet. Not with `wait="durable"`.
             Unavailable: a store does not answer.
         """
         at = coordinate_of(coordinate)
@@ -44,6 +57,7 @@ class Memories(Opened):
             decode.memory_draft(raw),
             precondition=condition_of(precondition),
             receipt=receipt_of(idempotency_key, "store", at.text, raw),
+            wait=decode.wait(wait),
         )
 
     async def remember(
@@ -52,6 +66,7 @@ class Memories(Opened):
         *,
         coordinate: At | None = None,
         idempotency_key: str | None = None,
+        wait: Wait | str = Wait.INDEXED,
         **fields: object,
     ) -> Stored:
         """Store where the memory belongs by itself; the same again is the same memory."""
@@ -61,10 +76,15 @@ class Memories(Opened):
             decode.memory_draft(raw),
             coordinate=None if coordinate is None else coordinate_of(coordinate),
             receipt=receipt_of(idempotency_key, "remember", coordinate, raw),
+            wait=decode.wait(wait),
         )
 
     async def store_many(
-        self, items: Iterable[Mapping[str, Json]], *, idempotency_key: str | None = None
+        self,
+        items: Iterable[Mapping[str, Json]],
+        *,
+        idempotency_key: str | None = None,
+        wait: Wait | str = Wait.INDEXED,
     ) -> BatchStored:
         """Store up to 1000 items (`payload`, optional `coordinate` and fields) together.
 
@@ -77,6 +97,7 @@ class Memories(Opened):
             receipt=await anyio.to_thread.run_sync(
                 receipt_of, idempotency_key, "store_many", None, raw
             ),
+            wait=decode.wait(wait),
         )
 
     async def delete(
@@ -85,6 +106,7 @@ class Memories(Opened):
         *,
         precondition: Precondition | None = None,
         idempotency_key: str | None = None,
+        wait: Wait | str = Wait.INDEXED,
     ) -> Written:
         """Leave a tombstone; again is fine.
 
@@ -97,6 +119,7 @@ class Memories(Opened):
             at,
             precondition=condition_of(precondition),
             receipt=receipt_of(idempotency_key, "delete", at.text, None),
+            wait=decode.wait(wait),
         )
 
     async def get(self, coordinate: At, *, version: int | None = None) -> Memory:

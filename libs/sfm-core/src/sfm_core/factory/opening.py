@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sfm_core.adapters.embedders import ObservedEmbedder, open_embedder
 from sfm_core.adapters.shared import Shared, open_shared
-from sfm_core.adapters.vector_stores import open_vector_store
+from sfm_core.adapters.vector_stores import ObservedVectorStore, open_vector_store
 from sfm_core.adapters.view_files import DiskViewFiles
 from sfm_core.assembled import Runtime
 from sfm_core.factory.policies import recall_policy_of, scoring_of
@@ -28,6 +28,7 @@ async def open_runtime(
     *,
     clock: Clock | None = None,
     embedder: ObservedEmbedder | None = None,
+    vectors: ObservedVectorStore | None = None,
     model_cache: Path | None = None,
     warm_up: bool = False,
     warmed: Callable[[], None] | None = None,
@@ -36,11 +37,11 @@ async def open_runtime(
 ) -> AsyncGenerator[Runtime]:
     """Open every dependency in order; close them in reverse, also when a later one fails.
 
-    `embedder` takes the place of the configured one; `model_cache` is where the packaged model
-    is built the first time (default: the user's cache folder). With `warm_up`, views are loaded
-    in the background at once instead of by the first recall of each namespace, and `warmed` is
-    called when that is done. With a `quota`, the runtime has a limiter that keeps it, shared
-    through Redis where there is one.
+    `embedder` and `vectors` take the place of the configured ones; `model_cache` is where the
+    packaged model is built the first time (default: the user's cache folder). With `warm_up`,
+    views are loaded in the background at once instead of by the first recall of each namespace,
+    and `warmed` is called when that is done. With a `quota`, the runtime has a limiter that keeps
+    it, shared through Redis where there is one.
 
     Raises:
         Misconfigured: a setting is missing, a model file is wrong, the database's schema is
@@ -63,9 +64,10 @@ async def open_runtime(
             )
         )
         stores = await stores_over(pool, embedder.info.dim)
-        vectors = await stack.enter_async_context(
-            open_vector_store(settings, dim=embedder.info.dim, telemetry=telemetry)
-        )
+        if vectors is None:
+            vectors = await stack.enter_async_context(
+                open_vector_store(settings, dim=embedder.info.dim, telemetry=telemetry)
+            )
         if shared.cache is not None:
             shared.cache.turn_to((await stores.records.marks("default", ())).log)
         generations = Generations()

@@ -11,6 +11,7 @@ from sfm_core.factory.stores import Stores
 from sfm_core.find import Find
 from sfm_core.generations import Generations
 from sfm_core.graph import Graph
+from sfm_core.indexing import IndexWriter
 from sfm_core.lexical.analysis import Analyzer
 from sfm_core.log.erase import Erase
 from sfm_core.log.following import Following, Wakes
@@ -58,6 +59,7 @@ def use_cases_over(opened: Opened) -> Runtime:
         jobs=opened.jobs,
         wake=wakes.wake,
         generations=generations,
+        index=_index(opened),
     )
     reconciling = _reconciling(opened, commits)
     return Runtime(
@@ -88,6 +90,18 @@ def use_cases_over(opened: Opened) -> Runtime:
         vectors=opened.vectors,
         vectors_required=not opened.settings.fast_core,
         tenant_rules=stores.tenant_rules,
+    )
+
+
+def _index(opened: Opened) -> IndexWriter | None:
+    if opened.vectors is None:
+        return None
+    return IndexWriter(
+        vectors=opened.vectors,
+        wal=opened.stores.wal,
+        jobs=opened.jobs,
+        model_revision=opened.embedder.info.model_revision,
+        telemetry=opened.telemetry,
     )
 
 

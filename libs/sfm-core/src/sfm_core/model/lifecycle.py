@@ -57,3 +57,9 @@ class DeletedMany:
     position: int = 0
     """The highest position written, 0 when nothing was."""
     replayed: bool = False
+    pending: int = 0
+    """How many of them the vector index still has."""
+
+    @property
+    def indexed(self) -> bool:
+        return not self.pending

@@ -25,6 +25,15 @@ class EventType(StrEnum):
     ERASED = "erased"
 
 
+class Wait(StrEnum):
+    """What the answer to a write waits for."""
+
+    INDEXED = "indexed"
+    """Until the vector index has it too, where there is one."""
+    DURABLE = "durable"
+    """Only until it is stored for good."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Precondition:
     """What must hold of the stored memory for a write to happen; checked under its row lock."""
@@ -115,6 +124,8 @@ class Written:
     """False: an idempotent delete of what was already deleted, or a `Keep`."""
     replayed: bool = False
     """Set by the use-cases: a receipt's first outcome, nothing was written now."""
+    indexed: bool = True
+    """Set by the use-cases: False: the vector index does not have it yet."""
 
     @property
     def created(self) -> bool:
@@ -144,6 +155,8 @@ class Applied:
     unlinked: tuple[LinkRow, ...] = ()
     """Links that went with an end that was deleted, or that began a new life: of many thousands
     not all, and the change feed tells the rest."""
+    pending: frozenset[UUID] = frozenset()
+    """Memories that the vector index, where there is one, does not have as they are now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,6 +172,7 @@ class Stored:
     deduplicated: bool = False
     replayed: bool = False
     indexed: bool = True
+    """False: the vector index does not have it yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,6 +183,11 @@ class BatchStored:
     position: int
     """The highest position written, 0 when nothing was."""
     replayed: bool = False
+
+    @property
+    def indexed(self) -> bool:
+        """False: the vector index does not have some of it yet."""
+        return all(one.indexed for one in self.results if isinstance(one, Stored))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,6 +27,14 @@ class Jobs(Protocol):
         """
         ...
 
+    def start(self, job: Callable[[], Awaitable[object]]) -> None:
+        """Begin a job that nobody waits for; it runs to its end, and what it raises is logged.
+
+        Raises:
+            Unavailable: the process is stopping, or too much goes on: nothing was begun.
+        """
+        ...
+
 
 class Committer(Protocol):
     """Lets changes that are no writes of memories happen as those do."""

@@ -2,12 +2,14 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Final, final
 
 from sfm_core.errors import SfmError
 from sfm_core.generations import Generations
-from sfm_core.model import Applied, Receipt, Write
+from sfm_core.indexing import IndexWriter
+from sfm_core.model import Applied, Receipt, ViewRow, Wait, Write, Written
 from sfm_core.offload import INLINE_ITEMS, off_loop
 from sfm_core.ports import Applier, Embedder, Jobs, RecordStore, Shown
 from sfm_core.remember.rows import changed_rows, unshown
@@ -32,13 +34,16 @@ class Commits:
         jobs: Jobs,
         wake: Callable[[str], None] = lambda _: None,
         generations: Generations | None = None,
+        index: IndexWriter | None = None,
     ) -> None:
+        """`index`: None where there is no vector index to be told."""
         self._records = records
         self._embedder = embedder
         self._applied = applied
         self._jobs = jobs
         self._wake = wake
         self._generations = generations or Generations()
+        self._index = index
 
     async def generation(self, namespace: str) -> int:
         """What a write that begins now is to give to `commit`: see `Generations`.
@@ -57,10 +62,12 @@ class Commits:
         all_or_none: bool = False,
         now: datetime | None = None,
         generation: int | None = None,
+        wait: Wait = Wait.INDEXED,
     ) -> Applied:
-        """`RecordStore.apply`, shown.
+        """`RecordStore.apply`, shown, and told to the vector index, which `wait` may wait for.
 
-        `generation` is what was noted when that was begun which is written now.
+        `generation` is what was noted when that was begun which is written now. A vector index
+        that does not take it fails nothing: `Applied.pending` says so.
 
         Raises:
             Conflict: the namespace was erased since; nothing was written.
@@ -79,9 +86,10 @@ class Commits:
             self._generations.note(namespace, applied.generation)
             self._wake(namespace)
             undone = all_or_none and any(isinstance(o, SfmError) for o in applied.outcomes)
-            if applied.replayed or not undone:
-                await self._show(namespace, writes, applied)
-            return applied
+            if undone and not applied.replayed:
+                return applied
+            rows = await self._show(namespace, writes, applied)
+            return await self._indexed(namespace, applied, rows, wait)
 
         return await self._jobs.run(job)
 
@@ -109,8 +117,14 @@ class Commits:
 
         return await self._jobs.run(job)
 
-    async def _show(self, namespace: str, writes: Sequence[Write], applied: Applied) -> None:
-        """Give committed rows to the views; a fault there must not fail what is durable."""
+    async def _show(
+        self, namespace: str, writes: Sequence[Write], applied: Applied
+    ) -> Sequence[ViewRow]:
+        """Give committed rows to the views; a fault there must not fail what is durable.
+
+        Gives the rows of what was acknowledged, as far as they are known.
+        """
+        rows: list[ViewRow] = []
         try:
             rows, samples = await off_loop(
                 lambda: changed_rows(namespace, writes, applied),
@@ -123,3 +137,18 @@ class Commits:
                 await self._applied.apply(namespace, rows, samples, applied.unlinked)
         except Exception:  # noqa: BLE001 - the write is durable; the feed brings it to the view
             _LOG.exception("view.failed", extra={"rows": len(writes)})
+        return rows
+
+    async def _indexed(
+        self, namespace: str, applied: Applied, rows: Sequence[ViewRow], wait: Wait
+    ) -> Applied:
+        if self._index is None:
+            return applied
+        done = {outcome.id for outcome in applied.outcomes if isinstance(outcome, Written)}
+        fresh = {o.id for o in applied.outcomes if isinstance(o, Written) and o.changed}
+        again = applied.replayed or fresh < done
+        tell = self._index.now if wait is Wait.INDEXED else self._index.later
+        pending = done.difference(row.id for row in rows)
+        if rows:
+            pending |= await tell(namespace, rows, generation=applied.generation, again=again)
+        return replace(applied, pending=frozenset(pending))

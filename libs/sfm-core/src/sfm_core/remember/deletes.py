@@ -17,6 +17,7 @@ from sfm_core.model import (
     Precondition,
     Receipt,
     Selection,
+    Wait,
     Written,
 )
 from sfm_core.offload import off_loop
@@ -47,6 +48,8 @@ class ManyDeleted:
     generation: int
     """What was noted before the first look: nothing of a later life is deleted."""
     receipt: Receipt | None
+    wait: Wait = Wait.INDEXED
+    _pending: int = 0
     _step: int = 0
     _deleted: int = 0
     _position: int = 0
@@ -74,7 +77,12 @@ class ManyDeleted:
         return self._result(replayed=end.replayed)
 
     def _result(self, *, replayed: bool) -> DeletedMany:
-        return DeletedMany(deleted=self._deleted, position=self._position, replayed=replayed)
+        return DeletedMany(
+            deleted=self._deleted,
+            position=self._position,
+            replayed=replayed,
+            pending=self._pending,
+        )
 
     async def _delete_admitted(self, filter_: Filter | None, now: datetime) -> None:
         async for page in self._pages(filter_, now):
@@ -131,12 +139,12 @@ class ManyDeleted:
 
     async def _commit(self, writes: Sequence[Delete], receipt: Receipt | None) -> Applied:
         return await self.commits.commit(
-            self.namespace, writes, receipt, generation=self.generation
+            self.namespace, writes, receipt, generation=self.generation, wait=self.wait
         )
 
     async def _first_outcome(self, receipt: Receipt | None) -> Applied | None:
         return await first_outcome(
-            self.commits, self.namespace, receipt, generation=self.generation
+            self.commits, self.namespace, receipt, generation=self.generation, wait=self.wait
         )
 
     def _step_receipt(self) -> Receipt | None:
@@ -150,6 +158,7 @@ class ManyDeleted:
         done = [outcome for outcome in applied.outcomes if isinstance(outcome, Written)]
         self._step += bool(done)
         self._deleted += sum(outcome.changed for outcome in done)
+        self._pending += len(applied.pending)
         self._position = max(
             [self._position, *(outcome.position for outcome in done if outcome.changed)]
         )

@@ -27,10 +27,12 @@ from sfm_core.model import (
     Stamp,
     Stored,
     Upsert,
+    Wait,
     Write,
 )
 from sfm_core.offload import off_loop
 from sfm_core.ports import Clock, Embedder, EventLog, RecordStore
+from sfm_core.remember.answers import answered
 from sfm_core.remember.commits import Commits
 from sfm_core.remember.content import content_key
 from sfm_core.remember.deletes import ManyDeleted
@@ -69,6 +71,7 @@ class Lifecycle:
         *,
         precondition: Precondition | None = None,
         receipt: Receipt | None = None,
+        wait: Wait = Wait.INDEXED,
     ) -> Stored:
         """Change some of what lives at a coordinate; the rest stays as it is.
 
@@ -82,7 +85,7 @@ class Lifecycle:
             PreconditionFailed: `precondition` does not hold.
             InvalidInput: the payload would become more than a memory may hold.
             Conflict: others kept changing the same memory.
-            KeyReused, Unavailable: as `Remember.store`.
+            KeyReused, VectorIndexUnavailable, Unavailable: as `Remember.store`.
         """
 
         async def plan() -> Write:
@@ -91,7 +94,7 @@ class Lifecycle:
             _check(precondition, memory)
             return await self._patching(memory, patch)
 
-        return await self._written(namespace, plan, receipt, again=True)
+        return answered(await self._written(namespace, plan, receipt, wait, again=True), wait)
 
     async def history(self, namespace: str, coordinate: Coordinate, query: HistoryQuery) -> History:
         """A page of the versions of the memory there, the newest first, ends included.
@@ -129,6 +132,7 @@ class Lifecycle:
         *,
         precondition: Precondition | None = None,
         receipt: Receipt | None = None,
+        wait: Wait = Wait.INDEXED,
     ) -> Stored:
         """Make an older version of a memory the newest, over what is there or is no more.
 
@@ -139,7 +143,7 @@ class Lifecycle:
             NotFound: there is no such version.
             InvalidInput: that version is the memory's end: there is nothing to restore.
             PreconditionFailed: `precondition` does not hold.
-            KeyReused, Unavailable: as `Remember.store`.
+            KeyReused, VectorIndexUnavailable, Unavailable: as `Remember.store`.
         """
 
         async def plan() -> Write:
@@ -153,16 +157,22 @@ class Lifecycle:
                 )
             return await self._restoring(event.memory, precondition)
 
-        return await self._written(namespace, plan, receipt, again=False)
+        return answered(await self._written(namespace, plan, receipt, wait, again=False), wait)
 
     async def delete_many(
-        self, namespace: str, selection: Selection, *, receipt: Receipt | None = None
+        self,
+        namespace: str,
+        selection: Selection,
+        *,
+        receipt: Receipt | None = None,
+        wait: Wait = Wait.INDEXED,
     ) -> DeletedMany:
         """Delete the memories that are meant, in steps; see `ManyDeleted`.
 
         Raises:
             Conflict: others kept changing memories that the filter admits, or the namespace
                 was erased meanwhile.
+            VectorIndexUnavailable: all are deleted; the vector index still has some of them.
             KeyReused, Unavailable: as `Remember.store`.
         """
         job = ManyDeleted(
@@ -171,8 +181,9 @@ class Lifecycle:
             namespace=namespace,
             generation=await self._commits.generation(namespace),
             receipt=receipt,
+            wait=wait,
         )
-        return await job.run(selection, now=self._clock.now())
+        return answered(await job.run(selection, now=self._clock.now()), wait)
 
     async def _living(self, namespace: str, coordinate: Coordinate, now: datetime) -> Memory:
         memory = (await self._records.get(namespace, [coordinate])).get(coordinate)
@@ -235,6 +246,7 @@ class Lifecycle:
         namespace: str,
         plan: Callable[[], Awaitable[Write]],
         receipt: Receipt | None,
+        wait: Wait,
         *,
         again: bool,
     ) -> Stored:
@@ -248,13 +260,18 @@ class Lifecycle:
                 write = await plan()
             except (NotFound, InvalidInput, PreconditionFailed):
                 before = await first_outcome(
-                    self._commits, namespace, receipt, generation=generation
+                    self._commits, namespace, receipt, generation=generation, wait=wait
                 )
                 if before is None:
                     raise
                 return _stored(before)
             applied = await self._commits.commit(
-                namespace, [write], receipt, now=self._clock.now(), generation=generation
+                namespace,
+                [write],
+                receipt,
+                now=self._clock.now(),
+                generation=generation,
+                wait=wait,
             )
             if not again or not isinstance(applied.outcomes[0], SfmError):
                 return _stored(applied)
@@ -284,4 +301,5 @@ def _stored(applied: Applied) -> Stored:
         event_id=outcome.event_id,
         created=False,
         replayed=applied.replayed,
+        indexed=outcome.id not in applied.pending,
     )

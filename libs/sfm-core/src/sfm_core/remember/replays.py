@@ -3,7 +3,7 @@
 from typing import Final
 
 from sfm_core.coordinates import Coordinate
-from sfm_core.model import Applied, Keep, Precondition, Receipt
+from sfm_core.model import Applied, Keep, Precondition, Receipt, Wait
 from sfm_core.remember.commits import Commits
 
 _NEVER: Final = Precondition(absent=True, version=1)
@@ -12,7 +12,12 @@ _ANYWHERE: Final = Coordinate("0")
 
 
 async def first_outcome(
-    commits: Commits, namespace: str, receipt: Receipt | None, *, generation: int
+    commits: Commits,
+    namespace: str,
+    receipt: Receipt | None,
+    *,
+    generation: int,
+    wait: Wait = Wait.INDEXED,
 ) -> Applied | None:
     """What the first request with this key did; None when there was none, or no key.
 
@@ -31,5 +36,6 @@ async def first_outcome(
         [Keep(coordinate=_ANYWHERE, precondition=_NEVER)],
         receipt,
         generation=generation,
+        wait=wait,
     )
     return applied if applied.replayed else None

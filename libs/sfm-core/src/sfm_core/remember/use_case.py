@@ -19,6 +19,7 @@ from sfm_core.model import (
     Receipt,
     Stored,
     StoreItem,
+    Wait,
     WriteOutcome,
     Written,
 )
@@ -31,6 +32,7 @@ from sfm_core.ports import (
     RecordStore,
     Telemetry,
 )
+from sfm_core.remember.answers import answered
 from sfm_core.remember.commits import Commits
 from sfm_core.remember.intents import Item
 from sfm_core.remember.plan import Planner
@@ -70,18 +72,22 @@ class Remember:
         *,
         precondition: Precondition | None = None,
         receipt: Receipt | None = None,
+        wait: Wait = Wait.INDEXED,
     ) -> Stored:
         """Store a memory at a coordinate, over what is there.
 
         Raises:
             PreconditionFailed: the stored memory is not what the request expects.
             KeyReused: the receipt's key came with another request before.
+            VectorIndexUnavailable: it is stored; the vector index, which `wait` waits for,
+                does not have it yet.
             Unavailable: the embedder or the store does not answer; in the latter case whether
                 it was written is unknown.
         """
         with timed(self._telemetry, "store_duration_seconds"):
             item = Item(draft=draft, coordinate=coordinate, precondition=precondition)
-            return _only(await self._store(namespace, [item], receipt))
+            stored = await self._store(namespace, [item], receipt, wait)
+            return answered(_only(stored), wait)
 
     async def remember(
         self,
@@ -90,6 +96,7 @@ class Remember:
         *,
         coordinate: Coordinate | None = None,
         receipt: Receipt | None = None,
+        wait: Wait = Wait.INDEXED,
     ) -> Stored:
         """Store a memory at a coordinate it finds by itself.
 
@@ -100,14 +107,20 @@ class Remember:
 
         Raises:
             Conflict: others kept writing the same memory.
-            KeyReused, Unavailable: as `store`.
+            KeyReused, VectorIndexUnavailable, Unavailable: as `store`.
         """
         with timed(self._telemetry, "store_duration_seconds"):
             item = Item(draft=draft, coordinate=coordinate)
-            return _only(await self._store(namespace, [item], receipt))
+            stored = await self._store(namespace, [item], receipt, wait)
+            return answered(_only(stored), wait)
 
     async def store_many(
-        self, namespace: str, items: Sequence[StoreItem], *, receipt: Receipt | None = None
+        self,
+        namespace: str,
+        items: Sequence[StoreItem],
+        *,
+        receipt: Receipt | None = None,
+        wait: Wait = Wait.INDEXED,
     ) -> BatchStored:
         """Store what is valid of a batch, in one transaction and one embedding call.
 
@@ -115,6 +128,8 @@ class Remember:
         coordinate, as `remember`.
 
         Raises:
+            VectorIndexUnavailable: all that is valid is stored; the vector index does not have
+                all of it yet. Its outcome tells of each item.
             Conflict, KeyReused, Unavailable: as `remember`; then nothing of the batch is known
                 to be written.
         """
@@ -127,13 +142,13 @@ class Remember:
             }
             stored: BatchStored = BatchStored(results=(), position=0)
             if valid:
-                stored = await self._store(namespace, list(valid.values()), receipt)
+                stored = await self._store(namespace, list(valid.values()), receipt, wait)
             found = dict(zip(valid, stored.results, strict=True))
             results = tuple(
                 found[index] if index in found else _faulty(item)
                 for index, item in enumerate(items)
             )
-            return replace(stored, results=results)
+            return answered(replace(stored, results=results), wait)
 
     async def get(self, namespace: str, coordinate: Coordinate) -> Memory:
         """The live memory at a coordinate.
@@ -166,24 +181,28 @@ class Remember:
         *,
         precondition: Precondition | None = None,
         receipt: Receipt | None = None,
+        wait: Wait = Wait.INDEXED,
     ) -> Written:
         """Delete the memory at a coordinate; again: nothing, with the outcome of the first time.
 
         Raises:
             NotFound: nothing was ever stored there.
             Conflict: the namespace was erased meanwhile.
-            PreconditionFailed, KeyReused, Unavailable: as `store`.
+            PreconditionFailed, KeyReused, VectorIndexUnavailable, Unavailable: as `store`.
         """
         generation = await self._commits.generation(namespace)
         write = Delete(coordinate=coordinate, precondition=precondition)
-        applied = await self._commits.commit(namespace, [write], receipt, generation=generation)
+        applied = await self._commits.commit(
+            namespace, [write], receipt, generation=generation, wait=wait
+        )
         [outcome] = applied.outcomes
         if isinstance(outcome, SfmError):
             raise outcome
-        return replace(outcome, replayed=applied.replayed)
+        indexed = outcome.id not in applied.pending
+        return answered(replace(outcome, replayed=applied.replayed, indexed=indexed), wait)
 
     async def _store(
-        self, namespace: str, items: Sequence[Item], receipt: Receipt | None
+        self, namespace: str, items: Sequence[Item], receipt: Receipt | None, wait: Wait
     ) -> BatchStored:
         """Plan and write until no item without a coordinate lost a race.
 
@@ -202,7 +221,13 @@ class Remember:
         for _ in range(_ATTEMPTS):
             writes = await planner.plan()
             applied = await self._commits.commit(
-                namespace, writes, receipt, all_or_none=ours, now=planner.now, generation=generation
+                namespace,
+                writes,
+                receipt,
+                all_or_none=ours,
+                now=planner.now,
+                generation=generation,
+                wait=wait,
             )
             lost = any(isinstance(outcome, SfmError) for outcome in applied.outcomes)
             if applied.replayed or not (ours and lost):
@@ -212,14 +237,14 @@ class Remember:
 
 def _stored(items: Sequence[Item], applied: Applied) -> BatchStored:
     results = tuple(
-        _result(item, outcome, replayed=applied.replayed)
+        _result(item, outcome, applied)
         for item, outcome in zip(items, applied.outcomes, strict=True)
     )
     done = [o.position for o in applied.outcomes if isinstance(o, Written)]
     return BatchStored(results=results, position=max(done, default=0), replayed=applied.replayed)
 
 
-def _result(item: Item, outcome: WriteOutcome, *, replayed: bool) -> Stored | SfmError:
+def _result(item: Item, outcome: WriteOutcome, applied: Applied) -> Stored | SfmError:
     if isinstance(outcome, SfmError):
         return outcome
     created = outcome.changed and outcome.type is EventType.CREATED
@@ -231,7 +256,8 @@ def _result(item: Item, outcome: WriteOutcome, *, replayed: bool) -> Stored | Sf
         event_id=outcome.event_id,
         created=created,
         deduplicated=item.coordinate is None and not created,
-        replayed=replayed,
+        replayed=applied.replayed,
+        indexed=outcome.id not in applied.pending,
     )
 
 

@@ -145,6 +145,9 @@ METRICS: Final[Mapping[str, Metric]] = MappingProxyType(
                 "operation",
                 "outcome",
             ),
+            _counter(
+                "vector_store_missed_total", "Memories that were stored, and indexed only later."
+            ),
             _gauge("vector_store_breaker_open", "1 while Qdrant is passed by, because it failed."),
             _counter("cache_rows_total", "Rows of hits asked of the read cache.", "result"),
             _gauge("limiter_shared", "1: requests are counted in Redis; 0: by this process."),

@@ -54,7 +54,20 @@ class RecordingTelemetry:
 
 @final
 class InlineJobs:
-    """A `ports.Jobs` for tests in which nobody is cancelled: the caller does the job itself."""
+    """A `ports.Jobs` for tests in which nobody is cancelled: the caller does the job itself.
+
+    What nobody waits for is done when `finish` is called.
+    """
+
+    def __init__(self) -> None:
+        self.started: list[Callable[[], Awaitable[object]]] = []
 
     async def run[T](self, job: Callable[[], Awaitable[T]]) -> T:
         return await job()
+
+    def start(self, job: Callable[[], Awaitable[object]]) -> None:
+        self.started.append(job)
+
+    async def finish(self) -> None:
+        while self.started:
+            await self.started.pop(0)()

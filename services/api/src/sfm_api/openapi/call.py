@@ -68,7 +68,8 @@ IF_NONE_MATCH: Final = header(
 WAIT: Final = query(
     "wait",
     text(enum=["indexed", "durable"], default="indexed"),
-    "`durable` answers 202 right after the commit; the vector index follows.",
+    "`indexed` waits for the vector index, where there is one: 503 with `durable: true` when it "
+    "does not take what is stored. `durable` answers 202 right after the commit.",
 )
 AT_MOST: Final = "At most so many; fewer, and the rest on the next page, where they pass 4 MiB."
 CURSOR: Final = query(

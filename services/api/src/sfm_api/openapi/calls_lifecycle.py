@@ -8,6 +8,7 @@ from sfm_api.openapi.call import (
     IF_MATCH,
     IF_NONE_MATCH,
     KEY,
+    WAIT,
     WRITTEN,
     Call,
     answer,
@@ -25,10 +26,13 @@ CALLS: Final[dict[str, Call]] = {
         "null removes a key. `expires_at: null` takes the time of expiry away; null is refused "
         "elsewhere. A patch that changes nothing writes nothing and answers with the version "
         "that is there. Without `If-Match` it is tried again when another write came between.",
-        parameters=(KEY, IF_MATCH),
+        parameters=(WAIT, KEY, IF_MATCH),
         body="MemoryPatch",
         example={"importance": 5, "tags": ["tea"], "payload": {"said": "Ada drinks black tea"}},
-        answers={200: answer("Patched, or as it was.", "Stored", WRITTEN)},
+        answers={
+            200: answer("Patched, or as it was.", "Stored", WRITTEN),
+            202: answer("Durable; not in the vector index yet.", "Stored", WRITTEN),
+        },
         errors=(404, 409, 412),
     ),
     "memoryHistory": Call(
@@ -49,10 +53,13 @@ CALLS: Final[dict[str, Call]] = {
         description="Over what is there, or after a deletion, an expiry or decay. Brings back all "
         "that version said and its `created_at`; only an `expires_at` that has passed is left "
         "out. A version that is the memory's end is 422.",
-        parameters=(KEY, IF_MATCH, IF_NONE_MATCH),
+        parameters=(WAIT, KEY, IF_MATCH, IF_NONE_MATCH),
         body="RestoreIn",
         example={"version": 1},
-        answers={200: answer("Restored, as a new version.", "Stored", WRITTEN)},
+        answers={
+            200: answer("Restored, as a new version.", "Stored", WRITTEN),
+            202: answer("Durable; not in the vector index yet.", "Stored", WRITTEN),
+        },
         errors=(404, 409, 412),
     ),
     "deleteMemories": Call(
@@ -62,10 +69,13 @@ CALLS: Final[dict[str, Call]] = {
         "memory is refused: say `all`. By a filter, only what it admits is deleted, in steps: a "
         "call that was cut may have deleted some, and is completed by its repeat. What was "
         "never stored or is deleted already does not count.",
-        parameters=(KEY,),
+        parameters=(WAIT, KEY),
         body="DeleteIn",
         example={"filter": {"@session": "chat-7"}},
-        answers={200: answer("How many are deleted.", "DeletedMany", BATCH_WRITTEN)},
+        answers={
+            200: answer("How many are deleted.", "DeletedMany", BATCH_WRITTEN),
+            202: answer("As 200; gone from the vector index soon.", "DeletedMany", BATCH_WRITTEN),
+        },
         errors=(409,),
     ),
 }

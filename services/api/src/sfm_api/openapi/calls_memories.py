@@ -60,8 +60,11 @@ CALLS: Final[dict[str, Call]] = {
         tag="memories",
         summary="Delete the memory at a coordinate",
         description="Deleting again changes nothing and answers the same.",
-        parameters=(KEY, IF_MATCH),
-        answers={204: answer("It is gone.", headers=BATCH_WRITTEN)},
+        parameters=(WAIT, KEY, IF_MATCH),
+        answers={
+            202: answer("It is gone, from the vector index soon.", headers=BATCH_WRITTEN),
+            204: answer("It is gone.", headers=BATCH_WRITTEN),
+        },
         errors=(404, 412, 422),
     ),
     "rememberMemory": Call(
@@ -101,7 +104,10 @@ CALLS: Final[dict[str, Call]] = {
         parameters=(WAIT, KEY),
         body="BatchIn",
         example={"items": [_TEA]},
-        answers={200: answer("A result for each item, in order.", "BatchStored", BATCH_WRITTEN)},
+        answers={
+            200: answer("A result for each item, in order.", "BatchStored", BATCH_WRITTEN),
+            202: answer("As 200; not in the vector index yet.", "BatchStored", BATCH_WRITTEN),
+        },
         errors=(409,),
     ),
 }

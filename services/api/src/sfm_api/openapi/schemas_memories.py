@@ -112,6 +112,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
             | {
                 "index": integer(0, MAX_BATCH_ITEMS - 1, description="Place of the item."),
                 "status": integer(200, 599, description="What the item alone would have got."),
+                "indexed": {**FLAG, "description": "Whether the vector index has it."},
                 "error": ref("Problem"),
             },
             required=("index", "status"),

@@ -45,7 +45,12 @@ SCHEMAS: Final[dict[str, Schema]] = {
                 "detail": text(),
                 "request_id": text(),
                 "errors": listing(record({"path": text(), "message": text()})),
-                "durable": FLAG,
+                "durable": {
+                    **FLAG,
+                    "description": "True: it is stored for good, only the vector index does not "
+                    "have it yet. The members of the answer that the call would have given stand "
+                    "beside this one.",
+                },
             },
             required=("type", "title", "status", "detail"),
         ),

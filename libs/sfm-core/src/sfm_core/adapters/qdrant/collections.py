@@ -1,16 +1,19 @@
 """The collections a namespace's points are in, made where they are missing."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Final, final
 
 from qdrant_client import AsyncQdrantClient, models
+from qdrant_client.http.exceptions import UnexpectedResponse
 
 from sfm_core.adapters.qdrant.link import QdrantLink
-from sfm_core.adapters.qdrant.payloads import INDEXES, SEARCHED, Indexes
+from sfm_core.adapters.qdrant.payloads import INDEXES, SEARCHED, Index
 from sfm_core.errors import Misconfigured
 
 _MAKING_S: Final = 9.0
-"""A collection and its indexes may take longer than a call on points."""
+"""What making a collection, or an index, may take above a call on points."""
+_EXISTS: Final = 409
 
 
 @final
@@ -68,31 +71,43 @@ class Collections:
     async def _made(self, name: str) -> None:
         if name in self._known:
             return
+        # asked within the usual time first: only who is there gets more of it
+        if not await self._link.call("prepare", lambda client: client.collection_exists(name)):
+            await self._making(partial(_create, name=name, dim=self.dim))
+        info = await self._link.call("prepare", lambda client: client.get_collection(name))
+        _check(name, info, self.dim)
         indexes = SEARCHED if name == self.default else INDEXES
-        dim = self.dim
-        await self._link.call(
-            "prepare", lambda client: _make(client, name, dim, indexes), more_s=_MAKING_S
-        )
+        for field in indexes.keys() - info.payload_schema.keys():
+            await self._making(partial(_index, name=name, field=field, schema=indexes[field]))
         self._known.add(name)
 
+    async def _making(self, make: Callable[[AsyncQdrantClient], Awaitable[None]]) -> None:
+        await self._link.call("prepare", make, more_s=_MAKING_S)
 
-async def _make(client: AsyncQdrantClient, name: str, dim: int, indexes: Indexes) -> None:
-    if not await client.collection_exists(name):
+
+async def _create(client: AsyncQdrantClient, *, name: str, dim: int) -> None:
+    """Another process may do the same: whose collection it becomes does not matter."""
+    try:
         await client.create_collection(
             name,
             vectors_config=models.VectorParams(size=dim, distance=models.Distance.DOT),
             optimizers_config=models.OptimizersConfigDiff(default_segment_number=1),
         )
-    info = await client.get_collection(name)
+    except UnexpectedResponse as error:
+        if error.status_code != _EXISTS:
+            raise
+
+
+async def _index(client: AsyncQdrantClient, *, name: str, field: str, schema: Index) -> None:
+    await client.create_payload_index(name, field, schema, wait=True)
+
+
+def _check(name: str, info: models.CollectionInfo, dim: int) -> None:
     held = info.config.params.vectors
-    if not isinstance(held, models.VectorParams) or held.size != dim:
-        size = held.size if isinstance(held, models.VectorParams) else "named"
+    if not isinstance(held, models.VectorParams) or held.distance is not models.Distance.DOT:
+        raise Misconfigured(f"Qdrant's collection {name} was not made by SFM: name another one")
+    if held.size != dim:
         raise Misconfigured(
-            f"Qdrant's collection {name} holds {size} vectors of another embedder, and this one "
-            f"makes {dim} numbers: name another QDRANT_COLLECTION, or delete it and rebuild"
+            f"Qdrant's collection {name} holds vectors of {held.size} numbers, and the embedder "
+            f"makes {dim}: name another QDRANT_COLLECTION, or delete that one"
         )
-    if held.distance is not models.Distance.DOT:
-        raise Misconfigured(f"Qdrant's collection {name} was made by somebody else: not Dot")
-    for field, schema in indexes.items():
-        if field not in info.payload_schema:
-            await client.create_payload_index(name, field, schema, wait=True)

@@ -23,9 +23,9 @@ EXPIRES_AT: Final = "expires_at"
 FLOOR: Final = "floor"
 """Kind of the one point of a namespace that says up to which position it was erased."""
 
-type Indexes = Mapping[str, models.PayloadSchemaType | models.KeywordIndexParams]
+type Index = models.PayloadSchemaType | models.KeywordIndexParams
 
-INDEXES: Final[Indexes] = {
+INDEXES: Final[Mapping[str, Index]] = {
     NAMESPACE: models.KeywordIndexParams(type=models.KeywordIndexType.KEYWORD, is_tenant=True),
     KIND: models.PayloadSchemaType.KEYWORD,
     VERSION: models.PayloadSchemaType.INTEGER,
@@ -33,7 +33,7 @@ INDEXES: Final[Indexes] = {
     POSITION: models.PayloadSchemaType.INTEGER,
 }
 """Of every collection."""
-SEARCHED: Final[Indexes] = {
+SEARCHED: Final[Mapping[str, Index]] = {
     **INDEXES,
     REVISION: models.PayloadSchemaType.KEYWORD,
     TAGS: models.PayloadSchemaType.KEYWORD,
