@@ -14,6 +14,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanKind
 
 from sfm_api.app import create_app
+from sfm_core.adapters.postgres.pool import open_pool
 from sfm_core.factory import open_runtime
 from sfm_core.ports import NoTelemetry
 from sfm_core.runtime.api_settings import ApiSettings
@@ -70,6 +71,33 @@ async def test_a_store_is_one_trace_from_http_to_postgres(module_database: str) 
         assert any(span.name == "store" for span in spans)
         for span in spans:
             assert span is server or span.parent is not None
+
+
+async def test_the_event_of_a_write_keeps_the_trace_of_its_request(module_database: str) -> None:
+    """It goes into the log with the event (ADR 181): of a store, a batch, a link, an erasure."""
+    headers, memory = {"traceparent": PARENT}, {"payload": {"said": "tea"}}
+    async with traced(module_database) as (client, _):
+        await client.put("/v1/kept/memories/1", json=memory, headers=headers)
+        batch = {"items": [memory | {"coordinate": [n]} for n in (2, 3)]}
+        await client.post("/v1/kept/memories:batch", json=batch, headers=headers)
+        link = {"from": [1], "to": [2]}
+        await client.put("/v1/kept/links", json=link, headers=headers)
+        await client.put("/v1/kept/memories/4", json=memory)
+        await client.put("/v1/gone/memories/1", json=memory)
+        await client.delete("/v1/gone", headers=headers)
+    async with open_pool(module_database, size=1) as pool, pool.scoped("*") as connection:
+        rows = await connection.fetch(
+            "SELECT type, trace FROM memory_events WHERE namespace IN ('kept', 'gone') ORDER BY seq"
+        )
+    traces = [(row["type"], row["trace"].split("-")[1] == TRACE) for row in rows]
+    assert traces == [
+        ("created", True),
+        ("created", True),
+        ("created", True),
+        ("linked", True),
+        ("created", False),
+        ("erased", True),
+    ]
 
 
 async def test_a_recall_shows_its_stages(module_database: str) -> None:

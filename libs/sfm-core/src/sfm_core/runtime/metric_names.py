@@ -167,7 +167,9 @@ METRICS: Final[Mapping[str, Metric]] = MappingProxyType(
             _counts("consumer_batch_records", "Records handled in one go.", "consumer"),
             _seconds("consumer_handle_seconds", "Time of one go.", "consumer", "outcome"),
             _long(
-                "consumer_lag_seconds", "From the write of an event to its handling.", "consumer"
+                "consumer_lag_seconds",
+                "From the write of an event to its handling (imports: from the time they say).",
+                "consumer",
             ),
             _gauge("consumer_lag_records", "Records that a consumer has not fetched.", "consumer"),
             _gauge(
