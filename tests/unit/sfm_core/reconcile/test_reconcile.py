@@ -197,7 +197,7 @@ async def test_an_erasure_while_a_memory_is_put_leaves_nothing_of_it() -> None:
     async def erased_first(namespace: str, points: list[VectorPoint]) -> None:
         bench.index.put = put  # type: ignore[method-assign]
         await bench.eraser.erase(NS)
-        await bench.index.forget(NS, position=10**9)
+        bench.index.lose()  # swept, by an index that keeps no word of it
         await put(namespace, points)
 
     bench.index.put = erased_first  # type: ignore[assignment,method-assign]

@@ -5,10 +5,9 @@ from itertools import pairwise
 
 import pytest
 
-from sfm_core.adapters.inmemory_upkeep import InMemoryUpkeep
 from sfm_core.errors import Unavailable
 from sfm_core.reconcile.backoff import FIRST_S, LONGEST_S
-from sfm_core.reconcile.rounds import WHOLE_S, ParityRounds
+from sfm_core.reconcile.rounds import REST, VIEWS_S, WHOLE_S, ParityRounds
 from sfm_core.testing.writes import an_upsert
 from tests.unit.sfm_core.reconcile.bench import Bench, a_bench
 
@@ -21,12 +20,13 @@ class Time:
         return self.now
 
 
-def rounds_of(bench: Bench, time: Time, locks: InMemoryUpkeep | None = None) -> ParityRounds:
+def rounds_of(bench: Bench, time: Time, *, only_whole: bool = False) -> ParityRounds:
     return ParityRounds(
         parity=bench.parity,
         ledger=bench.ledger,
         feed=bench.store,
-        locks=locks or bench.locks,
+        locks=bench.locks,
+        only_whole=only_whole,
         time=time,
     )
 
@@ -128,8 +128,49 @@ async def test_a_namespace_that_takes_long_is_left_alone_for_longer() -> None:
     await stored(bench, "a", coordinate="2")
     await rounds.round()
     assert bench.index.calls == []
-    time.now += 10.0
+    time.now += REST
     assert await rounds.round() == {"put": 1}
+
+
+async def test_what_one_look_does_not_mend_the_next_ones_do(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("sfm_core.reconcile.parity.MAX_REPAIRS", 2)
+    bench, time = a_bench(), Time()
+    rounds = rounds_of(bench, time)
+    for number in range(5):
+        await stored(bench, "a", coordinate=f"{number}")
+    assert [await rounds.round() for _ in range(4)] == [{"put": 2}, {"put": 2}, {"put": 1}, {}]
+    assert await bench.is_sound("a")
+
+
+async def test_where_only_whole_rounds_are_asked_nothing_is_looked_at_in_between() -> None:
+    bench, time = a_bench(), Time()
+    rounds = rounds_of(bench, time, only_whole=True)
+    await rounds.round()
+    await stored(bench, "a")
+    assert await rounds.round() == {}
+    time.now += WHOLE_S
+    assert await rounds.round() == {"put": 1}
+
+
+async def test_views_are_compared_seldom(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench, time = a_bench(), Time()
+    rounds = rounds_of(bench, time)
+    await stored(bench, "a")
+    run, asked = bench.parity.run, []
+
+    async def noted(namespace: str, *, views: bool) -> object:
+        asked.append(views)
+        return await run(namespace, views=views)
+
+    monkeypatch.setattr(type(bench.parity), "run", lambda _, *a, **k: noted(*a, **k))
+    for _ in range(3):
+        await rounds.round()
+        time.now += WHOLE_S
+    time.now += VIEWS_S
+    await rounds.round()
+    assert asked == [True, False, False, True]
 
 
 async def test_what_is_owed_is_paid_when_it_is_due_and_later_each_time_it_fails() -> None:

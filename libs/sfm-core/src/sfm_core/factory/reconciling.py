@@ -10,7 +10,7 @@ from sfm_core.ports import Clock, Embedder, Telemetry, VectorStore
 from sfm_core.recall.views import Views
 from sfm_core.reconcile.indexing import Indexing
 from sfm_core.reconcile.parity import SETTLE_S, Parity
-from sfm_core.reconcile.rounds import ParityRounds
+from sfm_core.reconcile.rounds import REST, REST_WITHOUT_INDEX, ParityRounds
 from sfm_core.reconcile.schedule import Job, Schedule
 from sfm_core.reconcile.slabs import Slabs
 from sfm_core.reconcile.use_case import Reconcile
@@ -123,6 +123,8 @@ def reconciling_over(
             feed=records,
             locks=rows,
             whole_s=settings.audit_interval_seconds,
+            rest=REST_WITHOUT_INDEX if vectors is None else REST,
+            only_whole=vectors is None,
         ),
         wal=replay,
         use_case=Reconcile(

@@ -44,8 +44,8 @@ class _Found:
 
     of: Differences = field(default_factory=dict)
     complete: bool = True
-    reload: bool = False
-    """The view of this process differs."""
+    reload: Slabs | None = None
+    """Where the view of this process differs."""
     waited_s: float = 0.0
 
 
@@ -80,26 +80,32 @@ class Parity:
         self._settle_s = settle_s
 
     async def run(
-        self, namespace: str, *, dry_run: bool = False, but: Collection[UUID] = ()
+        self,
+        namespace: str,
+        *,
+        dry_run: bool = False,
+        but: Collection[UUID] = (),
+        views: bool = True,
     ) -> JobReport:
         """Mend what differs, at most `MAX_REPAIRS` of it, and tell exactly what was done.
 
-        Memories in `but` are passed over: something else is done about them.
+        Memories in `but` are passed over: something else is done about them. `views`: compare
+        the view of this process, too.
 
         Raises:
             Conflict: the namespace was erased again and again meanwhile.
             Unavailable: a store or the embedder does not answer; what was mended stays.
         """
-        found = await self._found(namespace, frozenset(but))
+        found = await self._found(namespace, frozenset(but), self._slabs if views else None)
         planned = [Repair(id=id_, kind=one.kind) for id_, one in sorted(found.of.items())]
         if dry_run:
             return _report(planned, found)
         for repair in planned:
             self._telemetry.count("parity_differences_total", effect=repair.kind)
         done = await self._mended(namespace, found.of)
-        if found.reload and self._slabs is not None:
+        if found.reload is not None:
             self._telemetry.count("parity_differences_total", effect=RepairKind.RELOADED)
-            await self._slabs.reload(namespace)
+            await found.reload.reload(namespace)
         repairs = [Repair(id=id_, kind=kind) for id_, kind in sorted(done.items())]
         report = _report(repairs, found)
         _tell(namespace, report)
@@ -171,17 +177,18 @@ class Parity:
         after = await vectors.digest(namespace)
         return PointsRebuilt(before=before, after=after, truth=(await self._sums(namespace)).points)
 
-    async def _found(self, namespace: str, but: Collection[UUID]) -> _Found:
+    async def _found(self, namespace: str, but: Collection[UUID], slabs: Slabs | None) -> _Found:
         suspect = not await self._agree(namespace)
-        reload = self._slabs is not None and await self._slabs.differs(namespace)
+        differs = slabs is not None and await slabs.differs(namespace)
         first, complete = await self._looked(namespace, but) if suspect else ({}, True)
-        if not first and not reload:
+        if not first and not differs:
             return _Found()
         await anyio.sleep(self._settle_s)
+        again = differs and slabs is not None and await slabs.differs(namespace)
         return _Found(
             of=await self._again(namespace, first) if first else {},
             complete=complete,
-            reload=reload and self._slabs is not None and await self._slabs.differs(namespace),
+            reload=slabs if again else None,
             waited_s=self._settle_s,
         )
 
@@ -264,7 +271,7 @@ class Parity:
 
 
 def _report(repairs: list[Repair], found: _Found) -> JobReport:
-    view = [Repair(kind=RepairKind.RELOADED)] if found.reload else []
+    view = [] if found.reload is None else [Repair(kind=RepairKind.RELOADED)]
     return JobReport(
         job=JobName.PARITY,
         effects=(*repairs, *view),

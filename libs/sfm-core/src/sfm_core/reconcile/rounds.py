@@ -15,8 +15,12 @@ _LOG: Final = logging.getLogger(__name__)
 WHOLE_S: Final = 30.0
 """How often every namespace is looked at, also those nobody wrote to: the index may have lost
 what it held."""
-_SHARE: Final = 10.0
+REST: Final = 20.0
 """What takes long to compare, a namespace or all of them, is left alone so many times as long."""
+REST_WITHOUT_INDEX: Final = 100.0
+"""The same where there is no index: then only what was never embedded is found."""
+VIEWS_S: Final = 300.0
+"""How often the view of a namespace is compared: it takes the interpreter from recalls."""
 _ENOUGH: Final = 3
 """Namespaces in a row that fail because nothing answers: then it is not for one's sake."""
 
@@ -37,19 +41,26 @@ class ParityRounds:
         feed: ChangeFeed,
         locks: JobLocks,
         whole_s: float = WHOLE_S,
+        rest: float = REST,
+        only_whole: bool = False,
         time: Callable[[], float] = monotonic,
     ) -> None:
+        """`only_whole`: do not look at what changed in between."""
         self._parity = parity
         self._ledger = ledger
         self._feed = feed
         self._locks = locks
         self._whole_s = whole_s
+        self._rest = rest
+        self._only_whole = only_whole
         self._time = time
+        self._spent_s = 0.0
         self._token: int | None = None
         self._whole_at = 0.0
         self._waiting: dict[str, None] = {}
         """Those to be looked at, the longest on the list first."""
         self._not_before: dict[str, float] = {}
+        self._viewed_at: dict[str, float] = {}
 
     async def round(self) -> Mapping[str, int]:
         """Look at each namespace on the list once; how much was mended, by kind.
@@ -60,9 +71,10 @@ class ParityRounds:
         """
         now = self._time()
         is_whole = await self._list()
+        self._spent_s = 0.0
         counts = await self._looked(now)
         if is_whole:
-            self._whole_at = max(self._whole_at, now + (self._time() - now) * _SHARE)
+            self._whole_at = max(self._whole_at, now + self._spent_s * self._rest)
         return counts
 
     async def _looked(self, now: float) -> Mapping[str, int]:
@@ -96,6 +108,8 @@ class ParityRounds:
         if self._token is None or is_whole:
             names = await self._ledger.spaces()
             self._whole_at = now + self._whole_s
+        elif self._only_whole:
+            names = []
         else:
             names = sorted(await self._ledger.changed(self._token))
         self._token = token
@@ -106,10 +120,14 @@ class ParityRounds:
     async def _audited(self, namespace: str) -> JobReport | None:
         """None: another process does it."""
         begun = self._time()
+        views = begun - self._viewed_at.get(namespace, -VIEWS_S) >= VIEWS_S
         async with self._locks.held(namespace, JobName.PARITY) as is_ours:
             if not is_ours:
                 return None
-            report = await self._parity.run(namespace)
+            report = await self._parity.run(namespace, views=views)
+        if views:
+            self._viewed_at[namespace] = begun
         took = max(0.0, self._time() - begun - report.waited_s)
-        self._not_before[namespace] = begun + took * _SHARE
+        self._spent_s += took
+        self._not_before[namespace] = begun + took * self._rest
         return report
