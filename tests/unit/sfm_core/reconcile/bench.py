@@ -12,6 +12,7 @@ from sfm_core.adapters.inmemory_erase import InMemoryEraser
 from sfm_core.adapters.inmemory_ledger import InMemoryLedger
 from sfm_core.adapters.inmemory_upkeep import InMemoryUpkeep
 from sfm_core.adapters.inmemory_wal import InMemoryWal
+from sfm_core.indexing import IndexWriter
 from sfm_core.model import F32, EmbedderInfo, Owed
 from sfm_core.reconcile.indexing import Indexing
 from sfm_core.reconcile.parity import Parity
@@ -109,7 +110,9 @@ def a_bench(policy: UpkeepPolicy | None = None) -> Bench:
         clock=clock,
         random=Random(1),
     )
-    commits = Commits(records=store, embedder=embedder, applied=NoViews(), jobs=InlineJobs())
+    jobs, revision = InlineJobs(), embedder.info.model_revision
+    writer = IndexWriter(vectors=index, wal=wal, jobs=jobs, model_revision=revision)
+    commits = Commits(records=store, embedder=embedder, applied=NoViews(), jobs=jobs, index=writer)
     upkeep = Upkeep(
         rows=locks,
         feed=store,

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from sfm_core.factory.policies import upkeep_policy_of
 from sfm_core.factory.stores import Stores
+from sfm_core.indexing import IndexWriter
 from sfm_core.model import JobName
-from sfm_core.ports import Clock, Embedder, Telemetry, VectorStore
+from sfm_core.ports import Clock, Embedder, Jobs, Telemetry, VectorStore
 from sfm_core.recall.views import Views
 from sfm_core.reconcile.indexing import Indexing
 from sfm_core.reconcile.parity import SETTLE_S, Parity
@@ -130,6 +131,26 @@ def reconciling_over(
         use_case=Reconcile(
             upkeep=upkeep, parity=parity, wal=replay, locks=rows, telemetry=telemetry
         ),
+    )
+
+
+def index_writer_over(
+    vectors: VectorStore | None,
+    *,
+    stores: Stores,
+    embedder: Embedder,
+    jobs: Jobs,
+    telemetry: Telemetry,
+) -> IndexWriter | None:
+    """What tells the vector store of each commit; None where there is none."""
+    if vectors is None:
+        return None
+    return IndexWriter(
+        vectors=vectors,
+        wal=stores.wal,
+        jobs=jobs,
+        model_revision=embedder.info.model_revision,
+        telemetry=telemetry,
     )
 
 

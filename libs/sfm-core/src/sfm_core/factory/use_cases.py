@@ -6,12 +6,11 @@ from sfm_core.adapters.embedders import ObservedEmbedder
 from sfm_core.adapters.shared import Shared
 from sfm_core.adapters.vector_stores import ObservedVectorStore
 from sfm_core.assembled import Runtime
-from sfm_core.factory.reconciling import Reconciling, reconciling_over
+from sfm_core.factory.reconciling import Reconciling, index_writer_over, reconciling_over
 from sfm_core.factory.stores import Stores
 from sfm_core.find import Find
 from sfm_core.generations import Generations
 from sfm_core.graph import Graph
-from sfm_core.indexing import IndexWriter
 from sfm_core.lexical.analysis import Analyzer
 from sfm_core.log.erase import Erase
 from sfm_core.log.following import Following, Wakes
@@ -59,7 +58,13 @@ def use_cases_over(opened: Opened) -> Runtime:
         jobs=opened.jobs,
         wake=wakes.wake,
         generations=generations,
-        index=_index(opened),
+        index=index_writer_over(
+            opened.vectors,
+            stores=stores,
+            embedder=embedder,
+            jobs=opened.jobs,
+            telemetry=opened.telemetry,
+        ),
     )
     reconciling = _reconciling(opened, commits)
     return Runtime(
@@ -90,18 +95,6 @@ def use_cases_over(opened: Opened) -> Runtime:
         vectors=opened.vectors,
         vectors_required=not opened.settings.fast_core,
         tenant_rules=stores.tenant_rules,
-    )
-
-
-def _index(opened: Opened) -> IndexWriter | None:
-    if opened.vectors is None:
-        return None
-    return IndexWriter(
-        vectors=opened.vectors,
-        wal=opened.stores.wal,
-        jobs=opened.jobs,
-        model_revision=opened.embedder.info.model_revision,
-        telemetry=opened.telemetry,
     )
 
 

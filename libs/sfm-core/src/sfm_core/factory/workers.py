@@ -10,6 +10,7 @@ from sfm_core.adapters.named_embedder import name_embedder
 from sfm_core.adapters.vector_stores import ObservedVectorStore, open_vector_store
 from sfm_core.errors import Misconfigured, Unavailable
 from sfm_core.factory.opening import user_cache
+from sfm_core.factory.reconciling import index_writer_over
 from sfm_core.factory.stores import Stores, open_database, stores_over
 from sfm_core.generations import Generations
 from sfm_core.model import LinkRow, Sample, ViewRow
@@ -104,6 +105,9 @@ async def open_worker(
             applied=_NoViews(),
             jobs=jobs,
             generations=generations,
+            index=index_writer_over(
+                vectors, stores=stores, embedder=embedder, jobs=jobs, telemetry=telemetry
+            ),
         )
         yield Worker(
             stores=stores,
