@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 
 import anyio
 import asyncpg
+import httpx
 import pytest
 from aiokafka import ConsumerRecord
 
@@ -20,10 +21,12 @@ from tests.servers.kafka import create_topic
 from tests.servers.kafka_nodes import KafkaNode
 from tests.servers.topics import Topic, event
 from tests.servers.workers import ServiceProcess, service, until
+from tests.unit.sfm_api.api_client import AUTHORIZED, TOKEN
 
 pytestmark = [pytest.mark.e2e, pytest.mark.integration]
 
 TOPIC: Final = "memory.events"
+COLLECTION: Final = f"events-{uuid4().hex[:8]}"
 ACCEPTED: Final = "sfm_inbox_events_total"
 DEAD: Final = "sfm_consumer_dead_lettered_total"
 
@@ -34,12 +37,25 @@ class System:
     dsn: str
     writer: ServiceProcess
     indexer: ServiceProcess
+    api: ServiceProcess
+    qdrant: str
+    """URL of the vector store."""
     way: Cut
     """From the services to PostgreSQL."""
     kafka: KafkaNode
 
     def accepted(self, what: str) -> float:
         return self.writer.metric(ACCEPTED, acceptance=what)
+
+    def points(self, namespace: str) -> list[dict[str, Any]]:
+        """What the vector store holds."""
+        condition = {"key": "namespace", "match": {"value": namespace}}
+        answer = httpx.post(
+            f"{self.qdrant}/collections/{COLLECTION}/points/scroll",
+            json={"filter": {"must": [condition]}},
+        )
+        found: list[dict[str, Any]] = answer.json()["result"]["points"]
+        return found
 
     async def memories(self, namespace: str) -> dict[str, Any]:
         """Live memories by coordinate."""
@@ -57,21 +73,32 @@ class System:
 
 
 @pytest.fixture(scope="module")
-def system(own_kafka: KafkaNode, module_database: str) -> Iterator[System]:
+def system(own_kafka: KafkaNode, qdrant_url: str, module_database: str) -> Iterator[System]:
     with ExitStack() as stack:
         way = stack.enter_context(way_to(module_database))
         env = {
             "POSTGRES_URL": way.dsn,
             "KAFKA_BOOTSTRAP_SERVERS": own_kafka.bootstrap,
+            "QDRANT_URL": qdrant_url,
+            "QDRANT_COLLECTION": COLLECTION,
             "SFM_SHUTDOWN_GRACE_SECONDS": "4",
         }
         make_topics(own_kafka.bootstrap)
         writer = stack.enter_context(service("sfm_kv_writer", **env))
         indexer = stack.enter_context(service("sfm_vector_indexer", **env))
-        until(writer.is_ready)
-        until(indexer.is_ready)
-        topic = Topic(own_kafka.bootstrap, TOPIC)
-        yield System(topic, module_database, writer, indexer, way, own_kafka)
+        api = stack.enter_context(service("sfm_api", SOMA_API_TOKEN=TOKEN, **env))
+        for one in (writer, indexer, api):
+            until(one.is_ready)
+        yield System(
+            topic=Topic(own_kafka.bootstrap, TOPIC),
+            dsn=module_database,
+            writer=writer,
+            indexer=indexer,
+            api=api,
+            qdrant=qdrant_url,
+            way=way,
+            kafka=own_kafka,
+        )
 
 
 def make_topics(bootstrap: str) -> None:
@@ -118,6 +145,26 @@ def _poison() -> list[tuple[bytes | dict[str, Any], str]]:
         (event(type="linked", link=link, namespace="nobody"), "/link no memory lives at 1"),
         (event(timestamp="yesterday"), "/timestamp"),
     ]
+
+
+async def test_an_event_of_others_is_stored_embedded_indexed_and_recalled(system: System) -> None:
+    placed = event(namespace="tea", coordinate=[1, 2.5], text="Ada drinks green tea at four")
+    bare = event(namespace="tea", payload={"said": "Bob keeps bees behind the house"})
+    derived = place_of(UUID(bare["id"]))
+    await system.topic.publish([placed, bare])
+    with httpx.Client(base_url=system.api.url, headers=AUTHORIZED) as client:
+
+        def best(query: str) -> list[float] | None:
+            asked = {"query": query, "mode": "vector"}
+            answer = client.post("/v1/tea/recall", json=asked).raise_for_status()
+            hits = answer.json()["hits"]
+            return hits[0]["coordinate"] if hits else None
+
+        until(lambda: best("green tea at four") == [1, 2.5])
+        until(lambda: best("bees behind the house") == derived.numbers())
+        until(lambda: client.get("/v1/tea/stats").json()["pending_index"] == 0)
+    points = system.points("tea")
+    assert {point["payload"]["coordinate"] for point in points} == {"1,2.5", derived.text}
 
 
 def of_writer(letters: Sequence[ConsumerRecord]) -> list[ConsumerRecord]:

@@ -14,19 +14,29 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanKind
 
 from sfm_api.app import create_app
+from sfm_core.adapters.inmemory_vectors import InMemoryVectors
 from sfm_core.adapters.postgres.pool import open_pool
-from sfm_core.factory import open_runtime
+from sfm_core.factory import open_runtime, open_worker
 from sfm_core.ports import NoTelemetry
+from sfm_core.reconcile.indexing import Indexing
 from sfm_core.runtime.api_settings import ApiSettings
 from sfm_core.runtime.core_settings import CoreSettings
 from sfm_core.runtime.secret import Secret
-from sfm_core.runtime.tracing import open_tracing
+from sfm_core.runtime.tracing import Tracing, open_tracing, traceparent
+from sfm_events.judging import decoded
+from sfm_events.ports import Handler
+from sfm_events.relay import Relay
+from sfm_events.traced import Traced
+from sfm_events.transports.inmemory import InMemoryBroker, InMemoryProducer
+from sfm_kv_writer.handler import KvWriter
+from sfm_vector_indexer.handler import VectorIndexer
 from tests.integration.test_api_process import environment, started
 from tests.unit.sfm_api.api_client import AUTHORIZED, TEA
 
 pytestmark = pytest.mark.integration
 
 TOKEN = "a-token-of-this-test"
+TOPIC = "memory.events"
 CANARY = "zebrafish-canary"
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 PARENT = f"00-{TRACE}-b7ad6b7169203331-01"
@@ -109,6 +119,71 @@ async def test_a_recall_shows_its_stages(module_database: str) -> None:
         )
         names = {span.name for span in of_trace(exporter.get_finished_spans())}
         assert {"POST /v1/{ns}/recall", "recall", "recall.embed", "recall.hydrate"} <= names
+
+
+async def relay_and_consume(dsn: str, broker: InMemoryBroker, tracing: Tracing) -> None:
+    core = CoreSettings(postgres_url=Secret(dsn), embedder="hash")
+    async with open_worker(core) as worker:
+        stores = worker.stores
+        await Relay(outbox=stores.outbox, producer=InMemoryProducer(broker), topic=TOPIC).sweep()
+        delivered, _ = await decoded(broker.records(TOPIC))
+        batch = [one for one in delivered if one.event.namespace == "piped"]
+        vectors = InMemoryVectors()
+        indexing = Indexing(
+            records=stores.records,
+            mender=stores.digests,
+            embedder=worker.embedder,
+            vectors=vectors,
+        )
+        consumers: list[tuple[str, Handler]] = [
+            (
+                "kv-writer handle",
+                KvWriter(inbox=stores.inbox, info=worker.embedder.info, clock=worker.clock),
+            ),
+            ("vector-indexer handle", VectorIndexer(indexing=indexing, vectors=vectors)),
+        ]
+        for name, handler in consumers:
+            await Traced(handler, tracing, name=name).handle(batch)
+
+
+async def test_one_write_is_one_trace_through_relay_and_consumers(module_database: str) -> None:
+    """HTTP, PostgreSQL, the header of the message, the kv-writer, the vector-indexer, Qdrant."""
+    broker = InMemoryBroker()
+    broker.create(TOPIC)
+    async with traced(module_database) as (client, exporter):
+        memory = {"payload": {"said": CANARY}}
+        await client.put("/v1/piped/memories/1", json=memory, headers={"traceparent": PARENT})
+        with open_tracing({}, service="workers", exporter=exporter) as tracing:
+            await relay_and_consume(module_database, broker, tracing)
+        spans = of_trace(exporter.get_finished_spans())
+    [server] = [span for span in spans if span.kind is SpanKind.SERVER]
+    consumers = {span.name: span for span in spans if span.kind is SpanKind.CONSUMER}
+    assert set(consumers) == {"kv-writer handle", "vector-indexer handle"}
+    for span in consumers.values():
+        assert span.parent is not None
+        assert server.context is not None
+        assert span.parent.span_id == server.context.span_id
+    inside = consumers["vector-indexer handle"].context
+    assert inside is not None
+    assert any(span.parent and span.parent.span_id == inside.span_id for span in spans)
+
+
+async def test_a_batch_shows_in_every_trace_that_has_part_in_it() -> None:
+    exporter = InMemorySpanExporter()
+    second = PARENT.replace("0af7", "1af7")
+    with (
+        open_tracing({}, service="test", exporter=exporter) as tracing,
+        tracing.handling("x handle", [PARENT, "garbage", second]),
+    ):
+        assert traceparent() is None  # what is written is of no single one of them
+    first, other = sorted(
+        exporter.get_finished_spans(), key=lambda span: span.context.trace_id if span.context else 0
+    )
+    assert first.context is not None
+    assert other.context is not None
+    assert f"{first.context.trace_id:032x}" == TRACE
+    assert f"{other.context.trace_id:032x}" == second.split("-")[1]
+    assert [link.context.span_id for link in other.links] == [first.context.span_id]
 
 
 async def test_no_span_holds_what_a_user_said(module_database: str) -> None:

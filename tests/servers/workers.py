@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,16 @@ _EVERY_S = 0.05
 class ServiceProcess:
     process: "subprocess.Popen[bytes]"
     log: Path
-    url: str = ""
+
+    @cached_property
+    def url(self) -> str:
+        """Where it listens, once it does."""
+        return until(self._listening, within_s=START_S)
+
+    def _listening(self) -> str:
+        assert self.process.poll() is None, self.log.read_text()
+        ports = [line["port"] for line in self.lines() if line["event"] == "http.listening"]
+        return f"http://127.0.0.1:{ports[0]}" if ports else ""
 
     def lines(self) -> list[dict[str, Any]]:
         """The log so far."""
@@ -56,7 +66,7 @@ class ServiceProcess:
 
 @contextmanager
 def service(module: str, **env: str) -> Iterator[ServiceProcess]:
-    """`python -m module` with this environment, once it listens; killed at the end."""
+    """`python -m module` with this environment, just started; killed at the end."""
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "log"
         with log.open("wb") as sink:
@@ -74,7 +84,6 @@ def service(module: str, **env: str) -> Iterator[ServiceProcess]:
             )
         running = ServiceProcess(process, log)
         try:
-            running.url = until(lambda: _listening(running), within_s=START_S)
             yield running
         finally:
             running.kill()
@@ -98,12 +107,6 @@ def until[T](look: Callable[[], T], *, within_s: float = 20.0) -> T:
                 return found
             assert time.monotonic() < due, f"not within {within_s:g} s: {found!r}"
         _pause()
-
-
-def _listening(running: ServiceProcess) -> str:
-    assert running.process.poll() is None, running.log.read_text()
-    ports = [line["port"] for line in running.lines() if line["event"] == "http.listening"]
-    return f"http://127.0.0.1:{ports[0]}" if ports else ""
 
 
 def _pause() -> None:

@@ -15,6 +15,7 @@ from sfm_events.consumer_settings import ConsumerSettings
 from sfm_events.gauges import show_consumer
 from sfm_events.loop import ConsumerLoop
 from sfm_events.ports import Handler, Producer, Source
+from sfm_events.traced import Traced
 
 CUT_S: Final = 1.0
 """Kept back from the grace period for leaving the group, and for closing."""
@@ -51,7 +52,7 @@ async def open_loop(
         loop = ConsumerLoop(
             name=service,
             source=source,
-            handler=handler,
+            handler=Traced(handler, tracing, name=f"{service} handle"),
             producer=producer,
             policy=settings.policy(drain_s=max(0.0, grace_s - CUT_S)),
             telemetry=tracing.observing(telemetry),

@@ -14,7 +14,7 @@ def main() -> int:
         VectorIndexerSettings,
         wiring.run,
         life=lambda settings: settings.worker,
-        require=["POSTGRES_URL", "KAFKA_BOOTSTRAP_SERVERS"],
+        require=["POSTGRES_URL"],
     )
 
 

@@ -33,6 +33,8 @@ _STAGES: Final[Mapping[str, str]] = {
     "vector_store_duration_seconds": "qdrant",
 }
 _FLUSH_S: Final = 2.0
+_MOST_PARENTS: Final = 100
+"""Traces in which one batch of a consumer shows."""
 _PRESENT: Final[ContextVar[str | None]] = ContextVar("traceparent", default=None)
 
 
@@ -72,6 +74,13 @@ class Tracing(Protocol):
         """The span of one request, a child of the one that `traceparent` names."""
         ...
 
+    def handling(self, name: str, parents: Sequence[str]) -> AbstractContextManager[None]:
+        """A span in the trace of each `traceparent`, of a batch that several may have part in.
+
+        What the batch asks of stores is in the first of them, to which the others are linked.
+        """
+        ...
+
     def observing(self, telemetry: Telemetry) -> Telemetry:
         """`telemetry`, with a span of the present trace for each stage it is told of."""
         ...
@@ -94,6 +103,10 @@ class NoTracing:
     ) -> AbstractContextManager[RequestSpan]:
         del method, headers
         return nullcontext(_NoSpan())
+
+    def handling(self, name: str, parents: Sequence[str]) -> AbstractContextManager[None]:
+        del name, parents
+        return nullcontext()
 
     def observing(self, telemetry: Telemetry) -> Telemetry:
         return telemetry
@@ -183,6 +196,7 @@ def _discreet(exporter: "SpanExporter") -> "SpanExporter":
             parent=span.parent,
             resource=span.resource,
             attributes=span.attributes,
+            links=span.links,
             kind=span.kind,
             instrumentation_scope=span.instrumentation_scope,
             status=Status(span.status.status_code),
@@ -220,13 +234,45 @@ class _OpenTelemetry:
         parent = self._propagator.extract(headers)
         span = self._tracer.start_span(method, context=parent, kind=SpanKind.SERVER)
         span.set_attribute("http.request.method", method)
-        context = span.get_span_context()
-        present = f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
-        with use_span(span, end_on_exit=True), on_behalf_of(present):
+        with use_span(span, end_on_exit=True), on_behalf_of(_named(span)):
             yield _RequestSpan(span, method)
+
+    @contextmanager
+    def handling(self, name: str, parents: Sequence[str]) -> Generator[None]:
+        from opentelemetry.trace import (  # noqa: PLC0415
+            Link,
+            SpanKind,
+            get_current_span,
+            use_span,
+        )
+
+        known = (self._propagator.extract({"traceparent": one}) for one in parents)
+        contexts = [one for one in known if get_current_span(one).get_span_context().is_valid]
+        if not contexts:
+            yield
+            return
+        first = self._tracer.start_span(name, context=contexts[0], kind=SpanKind.CONSUMER)
+        link = [Link(first.get_span_context())]
+        others = [
+            self._tracer.start_span(name, context=one, kind=SpanKind.CONSUMER, links=link)
+            for one in contexts[1:_MOST_PARENTS]
+        ]
+        try:
+            alone = None if others else _named(first)
+            with use_span(first, end_on_exit=True), on_behalf_of(alone):
+                yield
+        finally:
+            for span in others:
+                span.end()
 
     def observing(self, telemetry: Telemetry) -> Telemetry:
         return _Observing(self._tracer, telemetry)
+
+
+def _named(span: "Span") -> str:
+    """As `traceparent` names it."""
+    context = span.get_span_context()
+    return f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
 
 
 @final
