@@ -101,6 +101,9 @@ class FakeClient:
     async def stats(self) -> Document:
         return self._answer("stats", {"total": 1, "slab": {"rows": 1}, "importance": None})
 
+    async def namespaces(self) -> Document:
+        return self._answer("namespaces", {"namespaces": ["acme", "demo"]})
+
     async def call(
         self,
         method: str,
@@ -128,15 +131,20 @@ class FakeClient:
         params: Mapping[str, str] | None = None,
         content: AsyncIterable[bytes] | None = None,
         media: str = "",
+        accept: str = "",
     ) -> AsyncGenerator[AsyncIterator[bytes]]:
         """The answer `stream`: the documents of its lines, after which a failure may stand."""
         sent = b"" if content is None else b"".join([piece async for piece in content])
-        self.asked.append(("stream", method, path, dict(params or {}), sent, media))
+        said = (accept,) if accept else ()
+        self.asked.append(("stream", method, path, dict(params or {}), sent, media, *said))
 
         async def pieces() -> AsyncIterator[bytes]:
             for document in self.answers["stream"]:
                 if isinstance(document, SfmError):
                     raise Failure.of(document)
+                if isinstance(document, bytes):
+                    yield document
+                    continue
                 yield json.dumps(document).encode() + b"\n"
 
         yield pieces()

@@ -261,3 +261,71 @@ def test_every_command_explains_itself(name: str) -> None:
 
 def test_the_version_is_that_of_the_package() -> None:
     assert run_soma("--version", env={}).stdout == "soma 0.1.0\n"
+
+
+# -- streams and namespaces ----------------------------------------------------------------------
+
+
+def sse(name: str, document: object) -> bytes:
+    return f"event: {name}\ndata: {json.dumps(document)}\n\n".encode()
+
+
+FACTS = {"position": 7, "took_ms": 1.0, "degraded": ["keyword"]}
+
+
+def cut(*parts: bytes, size: int = 7) -> list[bytes]:
+    whole = b"".join(parts)
+    return [whole[at : at + size] for at in range(0, len(whole), size)]
+
+
+def test_a_streamed_recall_prints_each_hit_and_then_what_the_answer_says_beside() -> None:
+    pieces = cut(
+        sse("hit", HIT), b": alive\n\n", sse("hit", HIT | {"score": 0.5}), sse("done", FACTS)
+    )
+    client = FakeClient({"stream": pieces})
+    done = run_soma("recall", "tea?", "--stream", "-k", "2", client=client)
+    assert (done.exit_code, done.stderr) == (0, "")
+    first, second, beside = done.stdout.splitlines()
+    assert first.startswith("0.7500  -1,2.5  2026-05-01 12:34  Ada")
+    assert "\x1b" not in done.stdout
+    assert second.startswith("0.5000")
+    assert beside == "without: keyword (did not answer)"
+    [(_, method, path, _, body, media, accept)] = client.asked
+    assert (method, path, media) == ("POST", "/recall", "application/json")
+    assert accept == "text/event-stream"
+    assert json.loads(body) == {"query": "tea?", "top_k": 2, "include": ["payload", "text"]}
+
+
+def test_a_streamed_recall_prints_json_a_line_each() -> None:
+    pieces = cut(sse("hit", HIT), sse("done", FACTS))
+    done = run_soma("recall", "tea", "--stream", "--json", client=FakeClient({"stream": pieces}))
+    assert [json.loads(line) for line in done.stdout.splitlines()] == [HIT, FACTS]
+
+
+@pytest.mark.parametrize(
+    ("pieces", "said"),
+    [
+        (cut(sse("hit", HIT)), "ended before it was whole"),
+        (cut(b"<html>\n\n"), "no stream of events"),
+        (
+            cut(
+                sse("error", {"type": "urn:sfm:error:unavailable", "status": 503, "detail": "gone"})
+            ),
+            "gone",
+        ),
+    ],
+)
+def test_a_stream_that_is_not_whole_is_a_failure(pieces: list[bytes], said: str) -> None:
+    done = run_soma("recall", "tea", "--stream", client=FakeClient({"stream": pieces}))
+    assert done.exit_code == 5
+    assert said in done.stderr
+
+
+def test_namespaces_are_listed_a_line_each_or_as_rest_says_it() -> None:
+    assert run_soma("namespaces", client=FakeClient()).stdout == "acme\ndemo\n"
+    empty = FakeClient({"namespaces": {"namespaces": []}})
+    assert run_soma("namespaces", client=empty).stdout == "none yet\n"
+    done = run_soma("namespaces", "--json", client=FakeClient())
+    assert json.loads(done.stdout) == {"namespaces": ["acme", "demo"]}
+    assert run_soma("namespaces").stdout == "none yet\n"  # the product itself
+    assert run_soma("recall", "tea", "--stream").stdout == "nothing found\n"

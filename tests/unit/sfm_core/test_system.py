@@ -6,6 +6,7 @@ import pytest
 
 from sfm_core.errors import InvalidInput, Misconfigured, NotFound, Unavailable
 from sfm_core.factory import MemoryMode, create_memory_system
+from sfm_core.model import RecallResult
 from sfm_core.system import MemorySystem
 
 CONFIG = {"postgres_url": "memory://", "embedder": "hash"}
@@ -34,6 +35,20 @@ async def test_what_is_stored_is_got_listed_recalled_and_deleted() -> None:
         with pytest.raises(NotFound):
             await memory.get((1, 2.5))
         assert (await memory.stats())["total"] == 1
+
+
+async def test_a_streamed_recall_gives_the_same_hits_and_ends_with_what_stands_beside_them() -> (
+    None
+):
+    async with a_system() as memory:
+        for n in range(30):
+            await memory.store((n,), {"note": f"The kettle of house {n}"})
+        found = await memory.recall("kettle", top_k=25)
+        *hits, last = [one async for one in memory.recall_stream("kettle", top_k=25)]
+        assert tuple(hits) == found.hits
+        assert isinstance(last, RecallResult)
+        assert (last.hits, last.position, last.degraded) == ((), found.position, ())
+        assert await memory.namespaces() == ["demo"]
 
 
 async def test_an_idempotency_key_gives_the_first_answer_again() -> None:

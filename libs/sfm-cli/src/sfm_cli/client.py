@@ -75,6 +75,10 @@ class Client(Protocol):
 
     async def stats(self) -> Document: ...
 
+    async def namespaces(self) -> Document:
+        """`{namespaces}`: those that the token may see, whichever this client is of."""
+        ...
+
     async def call(
         self,
         method: str,
@@ -103,6 +107,7 @@ class Client(Protocol):
         params: Mapping[str, str] | None = None,
         content: AsyncIterable[bytes] | None = None,
         media: str = "",
+        accept: str = "",
     ) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
         """A call whose body, or answer, is not to be held: its answer as it comes, in pieces.
 

@@ -44,6 +44,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "dlq": ("dlq", "Show the events that cannot take effect; put them back."),
         "erase": ("erase", "Erase a namespace for good, with a receipt."),
         "rebuild": ("rebuild", "Build what is derived anew, and compare digests."),
+        "namespaces": ("namespaces", "List the namespaces there are."),
         "stats": ("stats", "Count what there is, and say how it is kept."),
         "export": ("export", "Write the namespace out as NDJSON."),
         "import": ("import_", "Read an export, or memories with coordinates, from NDJSON."),

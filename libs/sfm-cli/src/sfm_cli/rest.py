@@ -121,6 +121,9 @@ class RestClient:
     async def stats(self) -> Document:
         return _document(await self._call("GET", "/stats"))
 
+    async def namespaces(self) -> Document:
+        return _document(await self._call("GET", "/v1/namespaces", root=""))
+
     async def call(
         self,
         method: str,
@@ -167,6 +170,7 @@ class RestClient:
         params: Mapping[str, str] | None = None,
         content: AsyncIterable[bytes] | None = None,
         media: str = "",
+        accept: str = "",
     ) -> AsyncGenerator[AsyncIterator[bytes]]:
         _check_text(params or {})
         call = self._http.stream(
@@ -174,7 +178,9 @@ class RestClient:
             self._root + path,
             params=params,
             content=content,
-            headers={"Content-Type": media} if media else None,
+            headers={"Content-Type": media} | ({"Accept": accept} if accept else {})
+            if media
+            else None,
             timeout=_STREAM_TIMEOUT,
         )
         with self._reached():
@@ -192,11 +198,12 @@ class RestClient:
         content: bytes | None = None,
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
+        root: str | None = None,
     ) -> httpx.Response:
         with self._reached():
             answer = await self._http.request(
                 method,
-                self._root + path,
+                (self._root if root is None else root) + path,
                 content=content,
                 params=params,
                 headers=headers,

@@ -77,6 +77,20 @@ def hits(document: Document, *, explained: bool) -> RenderableType:
     return Group(made, *_beside(document))
 
 
+def one_hit(hit: Document, *, explained: bool) -> RenderableType:
+    """A hit on a line of its own; with `explained`, the parts of its score below."""
+    line = Text(f"{hit['score']:.4f}  {place(hit['coordinate'])}  ", overflow="fold")
+    for said in (when(hit), hit.get("source"), _words(hit)):
+        if said:
+            line = line.append_text(plain(said)).append("  ")
+    return Group(line, _why(hit["explain"])) if explained and "explain" in hit else line
+
+
+def beside_hits(document: Document, *, found: bool) -> RenderableType:
+    """What an answer says beside its hits, and that it has none."""
+    return Group(*([] if found else ["nothing found"]), *_beside(document))
+
+
 def keyword_hits(document: Document) -> RenderableType:
     """Best first, each with the passage that has the term."""
     if not document["hits"]:

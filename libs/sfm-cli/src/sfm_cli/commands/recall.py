@@ -1,13 +1,20 @@
 """`soma recall`."""
 
+from collections.abc import AsyncIterator
+from contextlib import aclosing
 from functools import partial
 
 import click
 
 from sfm_cli import tables
-from sfm_cli.client import Document
+from sfm_cli.client import Client, Document
+from sfm_cli.event_lines import events
+from sfm_cli.failures import Failure
 from sfm_cli.options import NUMBER, Talk, coordinate_of, talks
+from sfm_cli.output import say, say_json
 from sfm_cli.payload import json_option, said
+from sfm_core.errors import Unavailable
+from sfm_core.unjudged import unjudged
 
 
 @click.command("recall")
@@ -43,14 +50,44 @@ from sfm_cli.payload import json_option, said
 @click.option(
     "--budget-tokens", type=int, metavar="N", help="Bound on what the hits include, estimated."
 )
+@click.option("--stream", is_flag=True, help="Show each hit as it comes; with --json a line each.")
 @talks
-def command(talk: Talk, **given: object) -> None:
+def command(talk: Talk, *, stream: bool, **given: object) -> None:
     """Find the memories that matter for QUERY, best first."""
     asked = _body(given)
     if not talk.as_json:
         asked.setdefault("include", ["payload", "text"])
+    if stream:
+        talk.ask(lambda client: _streamed(talk, client, asked, explained=bool(given["explain"])))
+        return
     found = talk.ask(lambda client: client.recall(asked))
     talk.show(found, partial(tables.hits, explained=bool(given["explain"])))
+
+
+async def _streamed(talk: Talk, client: Client, asked: Document, *, explained: bool) -> Document:
+    """Print each hit as it comes, then what the answer says beside them, which is given back."""
+
+    async def body() -> AsyncIterator[bytes]:
+        yield unjudged(asked)
+
+    found = False
+    answer = client.stream(
+        "POST", "/recall", content=body(), media="application/json", accept="text/event-stream"
+    )
+    async with answer as pieces, aclosing(events(pieces)) as said:
+        async for name, document in said:
+            if name == "error":
+                raise Failure(document)
+            if talk.as_json:
+                say_json(document)
+            elif name == "hit":
+                say(tables.one_hit(document, explained=explained))
+            else:
+                say(tables.beside_hits(document, found=found))
+            found = found or name == "hit"
+            if name == "done":
+                return document
+    raise Failure.of(Unavailable("the answer ended before it was whole"))
 
 
 def _body(given: dict[str, object]) -> Document:
