@@ -63,6 +63,7 @@ class Index:
         self.is_down = False
         self.lacks: set[UUID] = set()
         self.asked: list[int] = []
+        self.held_points: int | None = None
         self._token = ""
         self._rows: list[ViewRow] = []
 
@@ -105,7 +106,8 @@ class Index:
         raise NotImplementedError
 
     async def held(self, namespace: str) -> int:
-        raise NotImplementedError
+        del namespace
+        return 100_000 if self.held_points is None else self.held_points
 
     async def ping(self) -> None:
         raise NotImplementedError
@@ -259,6 +261,20 @@ async def test_what_the_index_lacks_so_far_is_found_as_it_is_fresh(
         assert 5_000 not in shown(found)
 
 
+async def test_an_index_that_is_not_filled_yet_is_not_believed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with both() as (slab, afar, index, questions):
+        async for page in slab.store.load("acme", model_revision=REVISION):
+            index.lacks |= {row.id for row in page if row.coordinate.axes[0] % 2}
+        index.held_points = ROWS - len(index.lacks)
+        for question in questions[:20]:
+            query = RecallQuery(query=question, mode=Mode.VECTOR)
+            assert as_bytes(await asked(afar, query)) == as_bytes(await asked(slab, query))
+        monkeypatch.setattr(afar_ranking, "MOST", 100)
+        assert (await asked(afar, RecallQuery(query=questions[0]))).degraded == ("vector",)
+
+
 class OwedWal:
     """Something is owed to the index."""
 
@@ -341,11 +357,13 @@ async def test_a_view_that_is_too_large_with_its_vectors_is_held_without_them() 
         with pytest.raises(NotHeld):
             afar.engine.views.check_held("acme", vectors=True)
     tiny = replace(FULL, budget_bytes=1000)
-    async with a_world(store, tiny, words=True, vectors=Index(store)) as none:
+    index = Index(store)
+    async with a_world(store, tiny, words=True, vectors=index) as none:
         for _ in range(3):
             found = await asked(none, query)
         assert found.degraded == ("slab",)
         assert found.hits
+        assert index.asked
 
 
 async def test_the_links_of_a_light_view_lift_as_those_of_a_slab() -> None:

@@ -15,7 +15,7 @@ from sfm_core.factory.use_cases import Opened, use_cases_over
 from sfm_core.generations import Generations
 from sfm_core.model import Quota
 from sfm_core.owned import OwnedJobs, owned_tasks
-from sfm_core.ports import Clock, NoTelemetry, Telemetry
+from sfm_core.ports import Clock, NoTelemetry, Telemetry, VectorStore
 from sfm_core.recall.engine import RecallEngine
 from sfm_core.runtime.clock import SystemClock
 from sfm_core.runtime.core_settings import CoreSettings
@@ -80,7 +80,7 @@ async def open_runtime(
             )
         )
         recall = await stack.enter_async_context(
-            _recall(settings, stores, shared, embedder, accesses, clock, telemetry)
+            _recall(settings, stores, shared, embedder, accesses, clock, telemetry, vectors)
         )
         tasks = await stack.enter_async_context(owned_tasks())
         if warm_up:
@@ -129,6 +129,7 @@ def _recall(
     accesses: Accesses,
     clock: Clock,
     telemetry: Telemetry,
+    vectors: VectorStore | None,
 ) -> AbstractAsyncContextManager[RecallEngine]:
     return RecallEngine.open(
         cache=shared.cache,
@@ -144,6 +145,8 @@ def _recall(
         words=stores.records,
         telemetry=telemetry,
         links=stores.links,
+        vectors=vectors,
+        owed=stores.wal,
     )
 
 

@@ -30,6 +30,8 @@ HEAD: Final = 32
 """Of the nearest so many, and two for each hit, are read at once: they are likely hits."""
 FRESH_S: Final = 10.0
 """What was written since may not be in the index yet."""
+COUNTED_S: Final = 10.0
+"""How long the number of points that the index holds is not asked for again."""
 TRIES: Final = 4
 """How often rows may have moved on while their vectors were read."""
 
@@ -45,6 +47,8 @@ class Elsewhere:
     telemetry: Telemetry
     patience_s: float
     """How long the vector store may take before its leg is left out."""
+    sizes: dict[str, tuple[float, int]] = field(default_factory=dict)
+    """When, and how many, points of a namespace were counted."""
     limiter: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(2))
 
 
@@ -56,6 +60,8 @@ class _Question:
     depth: int = 0
     hits: Sequence[VectorHit] | None = None
     """None: the index says nothing."""
+    held: int = 0
+    """Points of the namespace in the index, those of what is gone too."""
     afar: Afar | None = None
     reads: int = 0
     is_partial: bool = False
@@ -180,6 +186,7 @@ class AfarRanking:
             if not lags:
                 with anyio.move_on_after(self._elsewhere.patience_s):
                     try:
+                        question.held = await self._held()
                         question.hits = await self._elsewhere.vectors.search(self._namespace, asked)
                     except Unavailable:
                         lags = True
@@ -189,6 +196,13 @@ class AfarRanking:
         owed = self._elsewhere.owed
         return owed is not None and (await owed.size(self._namespace))[0] > 0
 
+    async def _held(self) -> int:
+        at, held = self._elsewhere.sizes.get(self._namespace, (-COUNTED_S, 0))
+        if perf_counter() - at > COUNTED_S:
+            held = await self._elsewhere.vectors.held(self._namespace)
+            self._elsewhere.sizes[self._namespace] = perf_counter(), held
+        return held
+
     async def _mapped(self) -> Snapshot:
         """The view as it is now, and for each plan what the index said of its rows."""
         async with self._entry.lock:
@@ -197,6 +211,7 @@ class AfarRanking:
             rows = [_rows_of(view, one.hits or ()) for one in self._questions]
         now = microseconds(self._elsewhere.clock.now()) - round(1e6 * FRESH_S)
         fresh: Mask = snapshot.columns.updated_at(snapshot.rows) >= now
+        settled = int(np.count_nonzero(snapshot.alive & snapshot.embedded & ~fresh))
         for question, (found, cosines) in zip(self._questions, rows, strict=True):
             plan = question.plan
             if plan.vector is None:
@@ -204,7 +219,7 @@ class AfarRanking:
             question.reads, question.is_partial = 0, False
             question.afar = afar = Afar(plan.vector, snapshot.alive & snapshot.embedded)
             hits = question.hits
-            if hits is not None and len(hits) >= question.limit:
+            if hits is not None and question.limit <= len(hits) and settled <= question.held:
                 afar.bound(~fresh, hits[-1].score)
             seen = ~fresh[found]
             afar.nearest(found[seen], cosines[seen])

@@ -1,0 +1,88 @@
+"""Recall without vectors in memory, over real PostgreSQL and Qdrant: in the order of the slab."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from functools import partial
+from itertools import product
+from uuid import uuid4
+
+import pytest
+
+from benchmarks.service.material import material
+from sfm_core.adapters.hash_embedder import HashEmbedder
+from sfm_core.adapters.postgres.pool import open_pool
+from sfm_core.adapters.postgres.store import PostgresStore
+from sfm_core.adapters.postgres.wal import PostgresWal
+from sfm_core.adapters.vector_stores import open_vector_store
+from sfm_core.indexing.points import point_of
+from sfm_core.model import Mode, RecallQuery
+from sfm_core.ports import NoTelemetry
+from sfm_core.recall.engine import RecallEngine, RecallPolicy
+from sfm_core.runtime.core_settings import CoreSettings
+from sfm_core.testing.fakes import ManualClock
+from tests.servers.qdrant import TestQdrant
+from tests.unit.sfm_core.recall.test_afar import DATA, REVISION, upserts, variants
+from tests.unit.sfm_core.recall.test_engine import as_bytes
+
+pytestmark = pytest.mark.integration
+
+ROWS = 400
+EMBEDDER = HashEmbedder()
+
+
+@asynccontextmanager
+async def over(
+    dsn: str, url: str, namespace: str
+) -> AsyncGenerator[tuple[RecallEngine, RecallEngine, list[str]]]:
+    """The same memories over a slab and over Qdrant, and questions."""
+    items, questions = material(DATA, ROWS)
+    clock = ManualClock(datetime.now(UTC))
+    policy = RecallPolicy(deadline_s=30.0, patience_s=5.0)
+    light = RecallPolicy(deadline_s=30.0, patience_s=5.0, fast_core=False)
+    settings = CoreSettings(qdrant_url=url)
+    async with (
+        open_pool(dsn) as pool,
+        open_vector_store(settings, dim=EMBEDDER.info.dim, telemetry=NoTelemetry()) as vectors,
+    ):
+        assert vectors is not None
+        store = PostgresStore(pool, dim=EMBEDDER.info.dim)
+        await store.apply(namespace, await upserts(items))
+        async for rows in store.load(namespace, model_revision=REVISION):
+            points = [point_of(row, generation=1, model_revision=REVISION) for row in rows]
+            await vectors.put(namespace, [point for point in points if point is not None])
+        opened = partial(
+            RecallEngine.open, records=store, feed=store, embedder=EMBEDDER, clock=clock
+        )
+        owed = PostgresWal(pool)
+        async with (
+            opened(policy=policy) as slab,
+            opened(policy=light, words=store, vectors=vectors, owed=owed) as afar,
+        ):
+            yield slab, afar, questions
+
+
+async def test_the_order_over_qdrant_is_that_of_the_slab_to_the_bit(
+    module_database: str, qdrant_url: str
+) -> None:
+    namespace = f"qdrant-{uuid4().hex[:8]}"
+    async with over(module_database, qdrant_url, namespace) as (slab, afar, questions):
+        for n, (mode, more) in enumerate(product(Mode, variants())):
+            query = RecallQuery(query=questions[n], mode=mode, explain=True, **more)
+            expected = await slab.recall(namespace, query)
+            found = await afar.recall(namespace, query)
+            assert found.degraded == ()
+            assert as_bytes(found) == as_bytes(expected), (mode, more)
+            assert found.placed == expected.placed
+        assert afar.views.loaded()[namespace].is_light
+
+
+async def test_without_qdrant_the_answer_comes_from_postgresql_alone(
+    fresh_database: str, own_qdrant: TestQdrant
+) -> None:
+    async with over(fresh_database, own_qdrant.url, "acme") as (slab, afar, questions):
+        own_qdrant.kill()
+        for mode in Mode:
+            query = RecallQuery(query=questions[0], mode=mode, explain=True)
+            expected = await slab.recall("acme", query)
+            assert as_bytes(await afar.recall("acme", query)) == as_bytes(expected)
