@@ -14,7 +14,7 @@ class LoopPolicy:
     poll_s: float = 0.25
     """How long a fetch waits for records: so long a stop can go unnoticed."""
     first_backoff_s: float = 0.1
-    max_backoff_s: float = 10.0
+    max_backoff_s: float = 5.0
     drain_s: float = 10.0
     """What is in hand when the stop comes is given so long."""
     dlq_limit: int = 100

@@ -36,7 +36,7 @@ class RelayPolicy:
     publish_s: float = 20.0
     """What one batch may take: a claim is a transaction, and servers end those that wait long."""
     first_backoff_s: float = 0.2
-    max_backoff_s: float = 10.0
+    max_backoff_s: float = 5.0
     backlog_every_s: float = 5.0
 
 
