@@ -1,5 +1,6 @@
 """Whether the parts of a stack answer, and waiting until they do."""
 
+import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -24,6 +25,8 @@ class Programs(Protocol):
     def running(self) -> Sequence[Running]: ...
 
 
+_NO_TLS: Final = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""All is plain here; a client that reads the system's certificates first costs 25 ms of CPU."""
 _LOOK_S: Final = 0.05
 _PROBE_S: Final = 3.0
 _TRIES: Final = 3
@@ -52,7 +55,7 @@ def service_probes(endpoints: Endpoints) -> dict[str, Probe]:
 async def is_ready(url: str) -> bool:
     """Whether `/readyz` says so."""
     try:
-        async with httpx.AsyncClient(base_url=url, timeout=_PROBE_S) as client:
+        async with httpx.AsyncClient(base_url=url, timeout=_PROBE_S, verify=_NO_TLS) as client:
             return (await client.get("/readyz")).is_success
     except httpx.TransportError:
         return False

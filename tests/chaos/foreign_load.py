@@ -18,7 +18,7 @@ PLACES = 4
 REPEATED = 0.2
 """Share of events that are published once more, right away or much later."""
 AGAIN_S = 0.2
-PAUSE_S = 0.05
+PAUSE_S = 0.1
 
 
 class ForeignActor:

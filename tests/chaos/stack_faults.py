@@ -8,28 +8,20 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 
 import anyio
-import httpx
 
 from scripts.stack import kafka
-from scripts.stack.programs import SERVERS
+from scripts.stack.health import is_ready
+from scripts.stack.programs import SERVERS, SERVICES
 from tests.servers.stack import Stack
 from tests.servers.standalone import free_port
 
-READY_WITHIN_S = 60.0
+READY_WITHIN_S = 180.0
 LOOK_S = 0.05
-
-
-async def is_ready(url: str) -> bool:
-    try:
-        async with httpx.AsyncClient(base_url=url, timeout=5) as client:
-            return (await client.get("/readyz")).is_success
-    except httpx.TransportError:
-        return False
 
 
 async def until_ready(url: str) -> None:
@@ -40,11 +32,13 @@ async def until_ready(url: str) -> None:
 
 @dataclass
 class Killer:
-    """Kills one service again and again, at random moments of its life and of the load."""
+    """Kills one program again and again, at random moments of its life and of the load."""
 
     stack: Stack
-    service: str
+    program: str
     rng: random.Random
+    life: Callable[[random.Random], Awaitable[None]]
+    """Waits for as long as it may live, once it is ready; or not, when it is to die early."""
     kills: int = 0
     _last: int | None = None
 
@@ -53,13 +47,16 @@ class Killer:
             await self._once()
 
     async def _once(self) -> None:
-        url = self.stack.endpoints.services[self.service]
         with anyio.fail_after(READY_WITHIN_S):
             while (pid := await self._pid()) in {None, self._last}:  # noqa: ASYNC110
                 await anyio.sleep(LOOK_S)
-        if self.rng.random() < 0.8:  # else it dies while it starts
-            await until_ready(url)
-        await anyio.sleep(self.rng.uniform(0.0, 0.5))
+        url = self.stack.endpoints.services.get(self.program)
+        if url is None or self.rng.random() < 0.8:
+            if url is not None:
+                await until_ready(url)
+            await self.life(self.rng)
+        else:
+            await anyio.sleep(self.rng.uniform(0.0, 2.0))
         try:
             os.kill(pid or 0, signal.SIGKILL)
         except ProcessLookupError:
@@ -68,7 +65,7 @@ class Killer:
         self.kills += 1
 
     async def _pid(self) -> int | None:
-        return await anyio.to_thread.run_sync(self.stack.pid, self.service)
+        return await anyio.to_thread.run_sync(self.stack.pid, self.program)
 
 
 @asynccontextmanager
@@ -86,6 +83,17 @@ async def server_down(stack: Stack, server: str) -> AsyncGenerator[None]:
     finally:
         with anyio.CancelScope(shield=True):
             await anyio.to_thread.run_sync(supervisor.start_again, SERVERS, server)
+
+
+@asynccontextmanager
+async def service_away(stack: Stack, service: str) -> AsyncGenerator[None]:
+    """A service that was told to stop, and stays away while the block runs."""
+    await anyio.to_thread.run_sync(stack.supervisor.stop, SERVICES, service)
+    try:
+        yield
+    finally:
+        with anyio.CancelScope(shield=True):
+            await anyio.to_thread.run_sync(stack.supervisor.start_again, SERVICES, service)
 
 
 def emptied_kafka(stack: Stack) -> None:

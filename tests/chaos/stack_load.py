@@ -17,7 +17,7 @@ from tests.servers.stack import Stack
 ACTORS = 4
 FOREIGN = 2
 SOME = 60
-PATIENCE_S = 60.0
+PATIENCE_S = 180.0
 PAUSE_S = 0.02
 """Of an actor of the API: what a few clients do, not all that the machine can."""
 

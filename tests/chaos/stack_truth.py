@@ -170,10 +170,13 @@ class Truth:
             await connection.close()
         return {str(row["event_id"]) for row in rows}
 
-    async def unsent(self) -> int:
+    async def unsent(self, namespace: str | None = None) -> int:
+        """Events that are not published yet; None: of every namespace."""
         connection = await self._postgres()
         try:
-            return int(await connection.fetchval(_UNSENT))
+            if namespace is None:
+                return int(await connection.fetchval(_UNSENT))
+            return int(await connection.fetchval(f"{_UNSENT} AND namespace = $1", namespace))
         finally:
             await connection.close()
 

@@ -20,7 +20,7 @@ SERVERS = ("kafka", "qdrant", "postgres", "valkey")
 STOPS = int(os.environ.get("SFM_TEST_STOPS", "1"))
 """So many of the servers are down, one after the other, while services stop; 4: each."""
 EXIT_WITHIN_S = 15.0
-IN_THE_GROUP_S = 30.0
+IN_THE_GROUP_S = 90.0
 
 
 @pytest.fixture(autouse=True)
