@@ -1,6 +1,6 @@
 """Writes the generated files anew; with `--check`, says which are not up to date (exit code 1).
 
-docs/settings.md    every setting of the one-process server, from its settings class
+docs/settings.md    every setting of the one-process server and of the services, from their classes
 docs/events.md      the members of an event, from schemas/memory.event.json
 libs/sfm-events/src/sfm_events/generated/memory_event.py
                     the same schema as code that checks a document
@@ -14,17 +14,27 @@ from typing import Any
 
 import fastjsonschema
 
-from sfm_core.runtime.settings import describe, load
+from sfm_api.settings import ServiceSettings
+from sfm_core.runtime.settings import SettingRow, describe, load
+from sfm_kv_writer.settings import KvWriterSettings
+from sfm_reconciler.settings import ReconcilerSettings
 from sfm_standalone.settings import StandaloneSettings
+from sfm_vector_indexer.settings import VectorIndexerSettings
 
 ROOT = Path(__file__).resolve().parent.parent
 SCHEMA = ROOT / "schemas" / "memory.event.json"
+SERVICES: Mapping[str, type[object]] = {
+    "api": ServiceSettings,
+    "kv-writer": KvWriterSettings,
+    "vector-indexer": VectorIndexerSettings,
+    "reconciler": ReconcilerSettings,
+}
 VALIDATOR = ROOT / "libs/sfm-events/src/sfm_events/generated/memory_event.py"
 
 
 def settings_table() -> str:
-    """The table of docs/settings.md."""
-    rows = describe(load(StandaloneSettings, {}), {})
+    """The tables of docs/settings.md."""
+    rows = sorted(describe(load(StandaloneSettings, {}), {}), key=lambda row: row.name)
     lines = [
         "# Settings of `soma serve`",
         "",
@@ -32,12 +42,36 @@ def settings_table() -> str:
         "",
         "| name | default | meaning |",
         "|---|---|---|",
-        *(
-            f"| `{row.name}` | {f'`{row.value}`' if row.value else ''} | {row.doc} |"
-            for row in sorted(rows, key=lambda row: row.name)
-        ),
+        *(f"| `{row.name}` | {_value(row.value)} | {row.doc} |" for row in rows),
+        "",
+        "## What the services read beside these",
+        "",
+        "`python -m sfm_api` and the workers read the settings above that concern them, and these.",
+        "",
+        "| name | default | read by | meaning |",
+        "|---|---|---|---|",
+        *_services_rows({row.name for row in rows}),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _services_rows(known: set[str]) -> list[str]:
+    env = {"SOMA_API_TOKEN": "a-token-for-the-table"}
+    found: dict[str, dict[str, SettingRow]] = {}
+    for service, settings in SERVICES.items():
+        for row in describe(load(settings, env), {}):
+            if row.name not in known:
+                found.setdefault(row.name, {})[service] = row
+    lines = []
+    for name, rows in sorted(found.items()):
+        values = dict.fromkeys(_value(row.value) for row in rows.values())
+        doc = next(iter(rows.values())).doc
+        lines.append(f"| `{name}` | {', '.join(values)} | {', '.join(rows)} | {doc} |")
+    return lines
+
+
+def _value(value: str) -> str:
+    return f"`{value}`" if value else ""
 
 
 def event_table() -> str:

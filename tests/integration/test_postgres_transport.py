@@ -1,6 +1,7 @@
 """Reading the log as a transport: nothing passed over, one reader at a time, takeover."""
 
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 
 import anyio
 import pytest
@@ -16,6 +17,7 @@ from sfm_events.policy import LoopPolicy
 from sfm_events.ports import Delivered
 from sfm_events.testing.contracts import nexts, taken
 from sfm_events.transports.postgres import LOG, NotedLetters, PostgresTransport, ReaderPolicy
+from tests.servers.workers import service, until
 from tests.servers.writers import OpenWrite
 
 pytestmark = pytest.mark.integration
@@ -106,3 +108,19 @@ async def test_the_loop_over_the_log_handles_what_is_written_at_once(pool: Pool)
                 await anyio.sleep(0.01)
             tasks.cancel_scope.cancel()
     assert handled == sorted(set(handled))
+
+
+async def test_the_vector_indexer_works_without_kafka(fresh_database: str) -> None:
+    """A process of its own, with neither Kafka nor a vector store: it embeds what has no vector."""
+    async with open_pool(fresh_database, size=2) as pool:
+        store = PostgresStore(pool)
+        bare = replace(an_upsert("1", text="green tea"), vector=None, model_revision=None)
+        await store.apply("a", [bare])
+
+        def embed() -> int:
+            with service("sfm_vector_indexer", POSTGRES_URL=fresh_database) as indexer:
+                until(lambda: indexer.metric("sfm_indexed_texts_total") == 1.0)
+                return indexer.stop()
+
+        assert await anyio.to_thread.run_sync(embed) == 0
+        assert (await store.stats("a")).pending_index == 0
