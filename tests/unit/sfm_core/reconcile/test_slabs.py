@@ -9,7 +9,7 @@ import pytest
 from sfm_core.adapters.inmemory import InMemoryStore
 from sfm_core.assembled import Runtime
 from sfm_core.factory import open_runtime
-from sfm_core.model import JobName, MemoryDraft, RecallQuery
+from sfm_core.model import JobName, LinkKey, MemoryDraft, PutLink, RecallQuery
 from sfm_core.runtime.core_settings import CoreSettings
 from sfm_core.runtime.secret import Secret
 from sfm_core.testing.writes import at
@@ -82,3 +82,14 @@ async def test_a_view_that_catches_up_between_the_looks_is_left_alone(
         monkeypatch.setattr("sfm_core.reconcile.parity.anyio.sleep", mended)
         assert await effects(runtime) == []
         assert NS in runtime.recall.views.loaded()
+
+
+async def test_a_view_whose_links_differ_is_loaded_anew() -> None:
+    async with a_process() as runtime:
+        key = LinkKey(origin=at("1"), target=at("2"), type="related")
+        await runtime.graph.link(NS, PutLink(key=key, weight=0.5))
+        await runtime.recall.recall(NS, RecallQuery(query="memory"))
+        assert await effects(runtime) == []
+        assert isinstance(runtime.records, InMemoryStore)
+        runtime.records.peek(NS).links.clear()
+        assert await effects(runtime) == ["reloaded"]

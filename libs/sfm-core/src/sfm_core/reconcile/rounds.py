@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from time import monotonic
 from typing import Final, final
 
-from sfm_core.errors import Conflict, SfmError, Unavailable
+from sfm_core.errors import Conflict, SfmError
 from sfm_core.model import JobName, JobReport
 from sfm_core.ports import ChangeFeed, JobLocks, Ledger
 from sfm_core.reconcile.parity import Parity
@@ -22,7 +22,7 @@ REST_WITHOUT_INDEX: Final = 100.0
 VIEWS_S: Final = 300.0
 """How often the view of a namespace is compared: it takes the interpreter from recalls."""
 _ENOUGH: Final = 3
-"""Namespaces in a row that fail because nothing answers: then it is not for one's sake."""
+"""Namespaces in a row that fail: then it is not for one's sake."""
 
 
 @final
@@ -66,8 +66,8 @@ class ParityRounds:
         """Look at each namespace on the list once; how much was mended, by kind.
 
         Raises:
-            Unavailable: the record store does not answer, or nothing does: the rest of the list
-                is for the next round.
+            Unavailable: the record store does not answer.
+            SfmError: several in a row failed of it: the rest of the list is for the next round.
         """
         now = self._time()
         is_whole = await self._list()
@@ -91,7 +91,7 @@ class ParityRounds:
             except SfmError as error:
                 self._waiting[namespace] = None
                 _LOG.warning("parity.failed", extra={"kind": error.kind, "detail": error.detail})
-                failures += isinstance(error, Unavailable)
+                failures += 1
                 if failures == _ENOUGH:
                     raise
                 continue

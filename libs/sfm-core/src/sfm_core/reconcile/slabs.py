@@ -8,6 +8,7 @@ import numpy as np
 from sfm_core.digesting import digest_of, version_share
 from sfm_core.model import Digest
 from sfm_core.ports import ChangeFeed, Ledger
+from sfm_core.recall.digests import graph_digest, stored_graph_digest
 from sfm_core.recall.view import Snapshot
 from sfm_core.recall.views import Views
 
@@ -16,7 +17,7 @@ _NO_SAMPLES: Final = 1
 
 @final
 class Slabs:
-    """Compares what a loaded view has vectors of with what the record store has."""
+    """Compares what a loaded view has vectors of, and its links, with what the record store has."""
 
     def __init__(
         self, *, views: Views, feed: ChangeFeed, ledger: Ledger, model_revision: str
@@ -41,11 +42,16 @@ class Slabs:
             return False
         held = await anyio.to_thread.run_sync(_digest, snapshot)
         truth = (await self._ledger.sums(namespace, model_revision=self._revision)).versions
-        return held != truth and await self._position(namespace) == before
+        same = held == truth and await self._same_links(namespace, snapshot)
+        return not same and await self._position(namespace) == before
 
     async def reload(self, namespace: str) -> None:
         """Drop the view; the next recall loads it from the record store."""
         await self._views.drop(namespace)
+
+    async def _same_links(self, namespace: str, snapshot: Snapshot) -> bool:
+        held = await anyio.to_thread.run_sync(graph_digest, snapshot)
+        return held == await stored_graph_digest(self._feed, namespace)
 
     async def _position(self, namespace: str) -> int:
         _, position = await self._feed.samples(namespace, limit=_NO_SAMPLES)

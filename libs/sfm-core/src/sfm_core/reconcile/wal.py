@@ -8,7 +8,7 @@ from random import Random
 from typing import Final, final
 from uuid import UUID
 
-from sfm_core.errors import Conflict, SfmError, Unavailable
+from sfm_core.errors import Conflict, SfmError
 from sfm_core.model import JobName, JobReport, Owed, Repair, RepairKind
 from sfm_core.ports import Clock, Embedder, JobLocks, RecordStore, VectorWal
 from sfm_core.reconcile.backoff import delay_s
@@ -20,7 +20,7 @@ MAX_OWED: Final = 500
 """Looked at in one run."""
 _WHENEVER: Final = datetime(9999, 1, 1, tzinfo=UTC)
 _ENOUGH: Final = 3
-"""Namespaces in a row that fail because nothing answers: then it is not for one's sake."""
+"""Namespaces in a row that fail: then it is not for one's sake."""
 
 
 @final
@@ -84,8 +84,8 @@ class WalReplay:
         A namespace in which another process does this is passed over.
 
         Raises:
-            Unavailable: the record store does not answer, or nothing else does: what is left is
-                not looked at.
+            Unavailable: the record store does not answer.
+            SfmError: several in a row failed of it: the rest is for the next round.
         """
         owed = await self._wal.due(now=self._clock.now(), limit=MAX_OWED)
         counts: dict[str, int] = {}
@@ -98,7 +98,7 @@ class WalReplay:
                 failures = 0
             except SfmError as error:
                 _LOG.warning("wal.failed", extra={"kind": error.kind, "detail": error.detail})
-                failures += isinstance(error, Unavailable)
+                failures += 1
                 if failures == _ENOUGH:
                     raise
         return counts
