@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
 from itertools import product
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -21,6 +22,8 @@ from sfm_core.ports import NoTelemetry
 from sfm_core.recall.engine import RecallEngine, RecallPolicy
 from sfm_core.runtime.core_settings import CoreSettings
 from sfm_core.testing.fakes import ManualClock
+from tests.integration.test_api_process import environment, started
+from tests.integration.test_several_processes import clients, put, recalled
 from tests.servers.qdrant import TestQdrant
 from tests.unit.sfm_core.recall.test_afar import DATA, REVISION, upserts, variants
 from tests.unit.sfm_core.recall.test_engine import as_bytes
@@ -86,3 +89,42 @@ async def test_without_qdrant_the_answer_comes_from_postgresql_alone(
             query = RecallQuery(query=questions[0], mode=mode, explain=True)
             expected = await slab.recall("acme", query)
             assert as_bytes(await afar.recall("acme", query)) == as_bytes(expected)
+
+
+async def test_a_process_without_the_fast_core_answers_as_one_with_it(
+    fresh_database: str, own_qdrant: TestQdrant
+) -> None:
+    """Over HTTP, each process with its own part of the writes; then without Qdrant."""
+    common = {"POSTGRES_URL": fresh_database, "QDRANT_URL": own_qdrant.url}
+    with (
+        started(environment(**common)) as slab,
+        started(environment(**common, SFM_FAST_CORE="0")) as afar,
+    ):
+        async with clients([slab.url, afar.url]) as pair:
+            for n in range(24):
+                body = {
+                    "payload": {"said": f"Ada drinks {('green', 'black')[n % 2]} tea, cup {n}"},
+                    "session": f"s{n % 4}",
+                    "importance": float(n % 5),
+                }
+                await put(pair[n % 2], f"/v1/acme/memories/{n}", body)
+            gone = await pair[0].delete("/v1/acme/memories/3")
+            for mode in Mode:
+                for where in (None, {"@session": "s1"}):
+                    asked: dict[str, Any] = {
+                        "mode": mode.value,
+                        "explain": True,
+                        "min_position": int(gone.headers["Sfm-Position"]),
+                        "now": "2030-01-01T00:00:00Z",
+                        **({"filter": where} if where else {}),
+                    }
+                    one, other = [await recalled(client, "acme", **asked) for client in pair]
+                    assert one == other
+                    assert one
+            own_qdrant.kill()
+            failed = await pair[1].put("/v1/acme/memories/99", json={"payload": {"said": "tea"}})
+            assert (failed.status_code, failed.json()["durable"]) == (503, True)
+            asked = {"min_position": failed.json()["position"]}
+            one, other = [await recalled(client, "acme", **asked) for client in pair]
+            assert [hit["coordinate"] for hit in one] == [hit["coordinate"] for hit in other]
+            assert [99] in [hit["coordinate"] for hit in other]

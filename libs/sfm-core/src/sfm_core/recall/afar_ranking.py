@@ -134,6 +134,7 @@ class AfarRanking:
                 continue
             took = perf_counter() - started
             self._elsewhere.telemetry.observe("recall_stage_seconds", took, stage="scan")
+            self._elsewhere.telemetry.observe("recall_vectors_read", len(self._read))
             return snapshot, ranked
 
     async def explained(self, snapshot: Snapshot, ranked: Sequence[Ranked]) -> Sequence[Ranked]:

@@ -106,6 +106,7 @@ METRICS: Final[Mapping[str, Metric]] = MappingProxyType(
             _seconds("recall_duration_seconds", "Time of one recall.", "mode", "outcome"),
             _seconds("recall_stage_seconds", "Time of one stage of a recall.", "stage"),
             _counts("recall_batch_queries", "Queries that shared one scan of the vectors."),
+            _counts("recall_vectors_read", "Vectors read for one recall that has none in memory."),
             _counter("recall_degraded_total", "Recalls answered without a leg.", "leg"),
             _seconds("store_duration_seconds", "Time of one store, remember or batch.", "outcome"),
             _counts("store_batch_items", "Items of one batch."),

@@ -184,8 +184,9 @@ SCHEMAS: Final[dict[str, Schema]] = {
             "took_ms": number(minimum=0),
             "degraded": listing(
                 text(),
-                description="What could not take part: `vector` (no embedding of the question), "
-                "`slab` (no view in memory; the store found candidates by words), `graph` (no "
+                description="What could not take part: `vector` (no embedding of the question; or "
+                "the vector store does not answer, or lacks some, or too much would have to be "
+                "read), `slab` (no view in memory; the stores found a few candidates), `graph` (no "
                 "links without that view), `changing` (a memory that was found was being changed "
                 "all the while it was ranked and read, and is left out).",
             ),
