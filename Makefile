@@ -11,7 +11,7 @@ UV = $(shell command -v uv || echo .tools/uv/bin/uv)
 T ?=
 A ?=
 
-.PHONY: help setup-dev run test differential canaries check fmt lint types layers lock-check gen-check bench bench-quality bench-slab \
+.PHONY: help setup-dev run test test-containers differential canaries check fmt lint types layers lock-check gen-check bench bench-quality bench-slab \
 	bench-service soak fuzz example gen settings clean stack stack-down stack-status chaos
 
 help: ## Print this list
@@ -26,6 +26,9 @@ help: ## Print this list
 
 .venv/.ready-bench: $(LOCKED)
 	@scripts/setup.sh bench && touch $@
+
+.venv/.ready-containers: $(LOCKED)
+	@scripts/setup.sh containers && touch $@
 
 setup-dev: .venv/.ready-dev ## Install everything for work on the code
 
@@ -46,6 +49,9 @@ settings: .venv/.ready-run ## Print the effective settings and where each comes 
 
 test: .venv/.ready-dev ## Run the tests on all cores (T=path narrows, A=arguments for pytest; A=-n0: in one process)
 	$(PY) -m pytest -n auto --dist worksteal $(A) $(T)
+
+test-containers: .venv/.ready-containers ## The tests over the official images, where there is a Docker (A=arguments for pytest)
+	$(PY) -m tests.servers.containers $(A) $(T)
 
 differential: .venv/.ready-dev ## 5 000 random histories through every door, against a dict
 	SFM_TEST_HISTORIES=5000 $(PY) -m pytest -q tests/differential $(A)

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Makes .venv with everything in uv.lock. Needs a shell, and Python with pip or venv (any version):
 # uv and a Python that fits are found, else fetched into .tools/ and uv's own folder.
-#   scripts/setup.sh run|dev|bench
+#   scripts/setup.sh run|dev|bench|containers
 set -eu
 
 UV_VERSION=0.13.9
@@ -58,7 +58,8 @@ sync() {
         run) set -- --no-default-groups --inexact ;;
         dev) set -- --all-packages --inexact ;;
         bench) set -- --all-packages --group bench --inexact ;;
-        *) say "usage: scripts/setup.sh run|dev|bench"; exit 2 ;;
+        containers) set -- --all-packages --group containers --inexact ;;
+        *) say "usage: scripts/setup.sh run|dev|bench|containers"; exit 2 ;;
     esac
     "$UV" sync --quiet --frozen --python "$PYTHON" "$@"
 }
