@@ -137,7 +137,6 @@ async def test_nothing_is_lost_when_the_leader_of_three_is_killed(
         await flow.settle()
         others = ",".join(n.bootstrap for n in three_kafkas.nodes if n is not leader)
         assert await leader_of(others, "led") not in (None, led_by)
-        await run_sync(leader.start)
     assert flow.failed_sends == 0, "the others answer within the patience of one send"
     places = {(partition, offset): number for partition, offset, number in flow.seen}
     assert sorted(places.values()) == flow.acknowledged

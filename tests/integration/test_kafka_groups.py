@@ -3,12 +3,15 @@
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
+from operator import attrgetter
 
 import anyio
+import anyio.lowlevel
 import pytest
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import CommitFailedError
 
+from sfm_core.errors import Unavailable
 from sfm_events.ports import Partition, Record
 from sfm_events.transports.kafka_inside import Life, _cut, _tasks_of
 from sfm_events.transports.kafka_membership import Membership
@@ -208,6 +211,24 @@ async def test_records_whose_commit_was_refused_come_again(
         one.seen.clear()
         await one.until_it_has(40)
     assert one.numbers() == list(range(40))
+
+
+@pytest.mark.parametrize("task", ["_fetcher._fetch_task", "_client._sync_task"])
+async def test_a_client_that_has_stopped_fetching_is_replaced(
+    kafka_server: TestKafka, topic: str, task: str
+) -> None:
+    await publish(kafka_server, topic, *range(10))
+    async with member(kafka_server, topic) as one:
+        await one.until_it_has(10)
+        broken = one.client
+        attrgetter(task)(broken).cancel()
+        await publish(kafka_server, topic, *range(10, 20))
+        await anyio.lowlevel.checkpoint()
+        with pytest.raises(Unavailable, match="does not fetch any more"):
+            await one.step()
+        await one.until_it_has(20)
+        assert one.client is not broken
+    assert one.numbers() == list(range(20))
 
 
 async def test_what_stays_through_a_rebalance_goes_on_where_it_was(

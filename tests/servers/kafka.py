@@ -99,9 +99,9 @@ def own_kafka() -> Iterator[KafkaNode]:
         yield server
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def three_kafkas() -> Iterator[KafkaCluster]:
-    """A quorum of three of the module's own; each test leaves all three running."""
+    """A quorum of three of the test's own."""
     need_kafka()
     with kafka_cluster(3) as cluster:
         yield cluster

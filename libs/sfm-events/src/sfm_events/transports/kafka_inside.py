@@ -9,7 +9,7 @@ inside (0.14) is known here and nowhere else.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Final
@@ -17,7 +17,7 @@ from typing import Any, Final
 import anyio
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.client import AIOKafkaClient
-from aiokafka.errors import KafkaError, ProducerClosed
+from aiokafka.errors import ProducerClosed
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -71,19 +71,34 @@ def is_in_touch(client: AIOKafkaConsumer) -> bool:
     return client._coordinator is None or client._coordinator.coordinator_id is not None
 
 
+def is_broken(client: AIOKafkaConsumer) -> bool:
+    """Whether one of its tasks has ended by itself: nobody would say so, it just gives nothing
+    more, and its heartbeats keep its partitions from everybody else.
+    """
+    tasks = (client._fetcher._fetch_task, client._client._sync_task)
+    return any(task is None or task.done() for task in tasks)
+
+
 def life_of(client: AIOKafkaConsumer) -> Life:
     return Life(client._coordinator.member_id, client._coordinator.generation)
 
 
-async def _ended(end: Callable[[], Awaitable[None]], within_s: float) -> bool:
+async def _ended(end: Callable[[], Coroutine[Any, Any, None]], within_s: float) -> bool:
+    """Whether it came to its end in time; never raises.
+
+    In a task of its own: aiokafka waits for tasks that it has cancelled, and lets their
+    cancellation out as if it were its caller's, whose task group would then end in silence.
+    """
+    task = asyncio.ensure_future(end())
     with anyio.move_on_after(within_s, shield=True):
-        try:
-            await end()
-        except (KafkaError, OSError) as error:  # whoever used it was told already
-            _LOG.debug("kafka.stopped_badly", extra={"why": type(error).__name__})
-        else:
-            return True
-    return False
+        await asyncio.wait([task])
+    if not task.done():
+        task.cancel()
+        return False
+    if task.cancelled() or task.exception() is not None:  # who used it was told already
+        _LOG.debug("kafka.stopped_badly")
+        return False
+    return True
 
 
 def _forget(client: AIOKafkaProducer) -> None:

@@ -22,6 +22,7 @@ from sfm_events.transports.kafka_inside import (
     Life,
     drop_consumer,
     end_consumer,
+    is_broken,
     is_in_touch,
     life_of,
 )
@@ -101,10 +102,8 @@ class KafkaSource(ConsumerRebalanceListener):
     async def fetch(self, *, limit: int, wait_s: float) -> Mapping[Partition, Sequence[Record]]:
         client = await self._started()
         self._settled.set()
-        polled: dict[TopicPartition, list[ConsumerRecord]] = {}
         try:
-            with translated("give records"), anyio.move_on_after(wait_s):
-                polled = await client.getmany(timeout_ms=int(wait_s * 1000), max_records=limit)
+            polled = await _polled(client, limit, wait_s)
         except Unavailable:
             self._drop(client)
             raise
@@ -241,6 +240,17 @@ class KafkaSource(ConsumerRebalanceListener):
         if is_missing and now - self._last_made >= MISSING_S:
             self._last_made = now
             await ensure_topics(self._connection, self._topics)
+
+
+async def _polled(
+    client: AIOKafkaConsumer, limit: int, wait_s: float
+) -> Mapping[TopicPartition, Sequence[ConsumerRecord]]:
+    if is_broken(client):
+        raise Unavailable("Kafka's client does not fetch any more")
+    polled: dict[TopicPartition, list[ConsumerRecord]] = {}
+    with translated("give records"), anyio.move_on_after(wait_s):
+        polled |= await client.getmany(timeout_ms=int(wait_s * 1000), max_records=limit)
+    return polled
 
 
 async def _dropped(client: AIOKafkaConsumer) -> None:
