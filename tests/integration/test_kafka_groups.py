@@ -9,7 +9,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 from aiokafka import AIOKafkaConsumer
-from aiokafka.errors import CommitFailedError
+from aiokafka.errors import CommitFailedError, IllegalStateError
 
 from sfm_core.errors import Unavailable
 from sfm_events.ports import Partition, Record
@@ -226,6 +226,25 @@ async def test_a_client_that_has_stopped_fetching_is_replaced(
         await anyio.lowlevel.checkpoint()
         with pytest.raises(Unavailable, match="does not fetch any more"):
             await one.step()
+        await one.until_it_has(20)
+        assert one.client is not broken
+    assert one.numbers() == list(range(20))
+
+
+async def test_a_client_whose_assignment_cannot_be_taken_is_replaced(
+    kafka_server: TestKafka, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await publish(kafka_server, topic, *range(10))
+    async with member(kafka_server, topic) as one:
+        await one.until_it_has(10)
+        broken = one.client
+
+        def refuse(*_: object) -> None:
+            raise IllegalStateError
+
+        monkeypatch.setattr(broken, "seek", refuse)
+        broken._coordinator.request_rejoin()
+        await publish(kafka_server, topic, *range(10, 20))
         await one.until_it_has(20)
         assert one.client is not broken
     assert one.numbers() == list(range(20))

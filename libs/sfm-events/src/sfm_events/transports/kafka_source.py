@@ -10,7 +10,7 @@ import anyio
 import anyio.abc
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
-from aiokafka.errors import CommitFailedError, IllegalStateError
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
 from sfm_core.errors import Unavailable
 from sfm_core.owned import owned_tasks
@@ -178,11 +178,17 @@ class KafkaSource(ConsumerRebalanceListener):
         client = self._client
         if client is None:
             return
+        try:
+            self._take(client, {_named(tp) for tp in assigned})
+        except KafkaError:  # aiokafka would go on, with partitions that nobody here knows of
+            _LOG.exception("kafka.not_assigned")
+            self._drop(client)
+
+    def _take(self, client: AIOKafkaConsumer, owned: Collection[Partition]) -> None:
         life = life_of(client)
-        owned = {_named(tp) for tp in assigned}
         goes_on = self._holdings.assign(owned, unbroken=life.follows(self._life))
         self._life = life
-        self._paused &= owned
+        self._paused.intersection_update(owned)
         for partition, offset in goes_on.items():
             client.seek(_raw(partition), offset)
         self._in_client(self._paused, AIOKafkaConsumer.pause)
