@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import anyio
 import pytest
+from qdrant_client import AsyncQdrantClient
 
 from sfm_core.adapters.breaker import FAILURES
 from sfm_core.adapters.qdrant.link import Address
@@ -17,6 +18,7 @@ from sfm_core.model import Digest
 from sfm_core.runtime.core_settings import CoreSettings
 from sfm_core.runtime.secret import Secret
 from sfm_core.system import MemorySystem
+from sfm_core.testing.contracts_vectors import DIM, a_point
 from tests.servers.qdrant import TestQdrant, qdrant_or_skip
 
 pytestmark = pytest.mark.integration
@@ -157,3 +159,34 @@ async def test_a_process_starts_without_qdrant_and_finds_it_later(server: TestQd
         stored = await memory.store((1,), TEA, idempotency_key="k")
         assert stored.replayed
         assert stored.indexed
+
+
+async def test_what_one_collection_lacks_is_seen_and_mended_by_the_next_write(
+    qdrant_url: str,
+) -> None:
+    settings = settings_of(qdrant_url, extra=f"x{uuid4().hex[:8]}")
+    rows = [a_point("acme", number) for number in (1, 2, 3)]
+    async with QdrantVectors.open(
+        Address(url=qdrant_url),
+        collection=settings.qdrant_collection,
+        extra=settings.qdrant_extra_collection,
+        own=False,
+    ) as vectors:
+        await vectors.prepare(dim=DIM)
+        await vectors.put("acme", rows)
+        whole = await vectors.digest("acme")
+        client = AsyncQdrantClient(url=qdrant_url, check_compatibility=False)
+        assert settings.qdrant_extra_collection is not None
+        await client.delete(settings.qdrant_extra_collection, [str(rows[1].id)], wait=True)
+        await client.close()
+        assert await vectors.digest("acme") != whole
+        marks = await vectors.positions("acme", after=None, limit=9)
+        assert [position for _, position, _ in marks] == [1, 0, 3]
+        pages = [
+            mark
+            for after in (None, rows[0].id, rows[1].id)
+            for mark in await vectors.positions("acme", after=after, limit=1)
+        ]
+        assert pages == marks
+        await vectors.put("acme", rows)
+        assert await vectors.digest("acme") == whole

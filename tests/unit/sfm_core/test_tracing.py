@@ -3,6 +3,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import StatusCode
 
 from sfm_core.errors import Misconfigured
+from sfm_core.ports import NoTelemetry
 from sfm_core.runtime.tracing import NoTracing, open_tracing
 from sfm_core.testing.fakes import RecordingTelemetry
 
@@ -45,3 +46,18 @@ def test_a_failure_is_marked_without_its_words() -> None:
     [span] = exporter.get_finished_spans()
     assert span.status.status_code is StatusCode.ERROR
     assert "zebrafish" not in span.to_json()
+
+
+def test_a_call_to_qdrant_is_a_span_of_the_request_without_what_it_was_about() -> None:
+    exporter = InMemorySpanExporter()
+    with open_tracing({}, service="test", exporter=exporter) as tracing:
+        telemetry = tracing.observing(NoTelemetry())
+        with tracing.request("PUT", {}):
+            for operation in ("put", "search"):
+                telemetry.observe(
+                    "vector_store_duration_seconds", 0.01, operation=operation, outcome="ok"
+                )
+    put, search, request = exporter.get_finished_spans()
+    assert (put.name, search.name) == ("qdrant.put", "qdrant.search")
+    assert put.context.trace_id == search.context.trace_id == request.context.trace_id
+    assert dict(put.attributes or {}) == {"sfm.operation": "put", "sfm.outcome": "ok"}
