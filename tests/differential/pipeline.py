@@ -178,7 +178,7 @@ class Pipeline:
         links = {
             (one.link.key.origin.text, one.link.key.target.text): (
                 one.live,
-                one.link.weight,
+                one.link.weight if one.live else None,
                 one.link.version,
             )
             for one in self.store.peek(NAMESPACE).links.values()
