@@ -2,7 +2,6 @@
 
 from bisect import bisect_right
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -120,17 +119,14 @@ class InMemoryStore(Feed):
         )
         after = stamped(after, write.stamp)
         space.rows[write.coordinate] = after
-        event = event_of(after)
-        if write.stamp is not None and write.stamp.event_id is not None:
-            event = replace(event, event_id=write.stamp.event_id)
-        space.events.append(event)
+        space.events.append(event_of(after))
         space.position = self._log
         if isinstance(write, Upsert) and write.says_importance:
             sample = Sample(position=self._log, importance=write.draft.importance)
             space.samples.append((self._xid, sample))
         if row is not None and not (after.live and terms.is_live(row)):
             unlinked += self._unlink(namespace, space, after.memory.id)
-        return replace(written(after), event_id=event.event_id)
+        return written(after)
 
     def _unlink(self, namespace: str, space: Space, memory: UUID) -> list[LinkRow]:
         """End the links of a memory whose life is over."""

@@ -50,6 +50,8 @@ class Row:
     payload: str = "{}"
     revision: str = ""
     vector: F32 | None = None
+    named: UUID | None = None
+    """What its event is known by, when another log named it."""
 
     @property
     def live(self) -> bool:
@@ -193,7 +195,7 @@ def stamped(row: Row, stamp: Stamp | None) -> Row:
         created_at=as_utc(stamp.created_at) or memory.created_at,
         updated_at=as_utc(stamp.updated_at) or memory.updated_at,
     )
-    return replace(row, memory=memory, type=stamp.event or row.type)
+    return replace(row, memory=memory, type=stamp.event or row.type, named=stamp.event_id)
 
 
 def event_of(row: Row) -> Event:
@@ -202,7 +204,7 @@ def event_of(row: Row) -> Event:
     return Event(
         namespace=memory.namespace,
         position=memory.position,
-        event_id=event_id(memory.id, memory.version, row.type),
+        event_id=row.named or event_id(memory.id, memory.version, row.type),
         memory_id=memory.id,
         coordinate=memory.coordinate,
         type=row.type,
@@ -237,7 +239,7 @@ def written(row: Row, *, changed: bool = True) -> Written:
         id=memory.id,
         version=memory.version,
         position=memory.position,
-        event_id=event_id(memory.id, memory.version, row.type),
+        event_id=row.named or event_id(memory.id, memory.version, row.type),
         type=row.type,
         at=memory.updated_at,
         created_at=memory.created_at,

@@ -19,6 +19,7 @@ from sfm_core.model import (
     Arrival,
     Delete,
     EventType,
+    Keep,
     LinkChange,
     LinkKey,
     NeighborQuery,
@@ -29,7 +30,7 @@ from sfm_core.model import (
 )
 from sfm_core.ports import Digests, Eraser, EventLog, Inbox, LinkStore, RecordStore
 from sfm_core.testing.contracts_store import namespace
-from sfm_core.testing.writes import an_upsert, at
+from sfm_core.testing.writes import an_upsert, at, written
 
 __all__ = ["InboxContract", "an_arrival", "namespace"]
 
@@ -89,6 +90,17 @@ class InboxContract:
         assert await log.page(namespace, after=0, limit=9) == before
         [memory] = (await store.get(namespace, [at("1")])).values()
         assert (memory.version, memory.draft.payload) == (3, {"a": 2})
+
+    async def test_who_finds_a_memory_there_is_told_of_its_event(
+        self, store: RecordStore, inbox: Inbox, namespace: str
+    ) -> None:
+        born, end = an_arrival(an_upsert("1")), an_arrival(Delete(coordinate=at("1")))
+        await _accept(inbox, namespace, born)
+        kept = written(await store.apply(namespace, [Keep(coordinate=at("1"))]))
+        await _accept(inbox, namespace, end)
+        gone = written(await store.apply(namespace, [Delete(coordinate=at("1"))]))
+        assert (kept.event_id, gone.event_id) == (born.event_id, end.event_id)
+        assert not gone.changed
 
     async def test_the_same_arrival_twice_in_one_batch_is_applied_once(
         self, inbox: Inbox, namespace: str

@@ -210,7 +210,7 @@ def _decided(
     idle = isinstance(write, Keep) or (
         isinstance(write, Delete) and row["deleted"] and not write.even_if_gone
     )
-    return _written(row, changed=False) if idle else None
+    return _written(row, named=row["event_id"], changed=False) if idle else None
 
 
 async def _write(
@@ -249,7 +249,7 @@ async def _write(
         if not isinstance(write, Keep) and write.stamp is not None
     }
     rows = await _stamped(connection, namespace, rows, stamps)
-    written = {row["coord"]: _written(row, stamps.get(row["coord"])) for row in rows}
+    written = {row["coord"]: _written(row, named=_name(stamps, row)) for row in rows}
     if written:
         await connection.execute(
             _SQL["log_changes"],
@@ -358,18 +358,22 @@ def _values(namespace: str, upsert: Upsert) -> tuple[object, ...]:
     )
 
 
-def _written(
-    row: Mapping[str, Any], stamp: Stamp | None = None, *, changed: bool = True
-) -> Written:
+def _name(stamps: Mapping[str, Stamp], row: Mapping[str, Any]) -> UUID | None:
+    """What a write says that its event is known by."""
+    stamp = stamps.get(row["coord"])
+    return None if stamp is None else stamp.event_id
+
+
+def _written(row: Mapping[str, Any], *, named: UUID | None = None, changed: bool = True) -> Written:
+    """`named`: what the event is known by, where that does not follow from the version."""
     memory: UUID = plain_uuid(row["id"])
     kind = EventType(row["event_type"])
-    named = None if stamp is None else stamp.event_id
     return Written(
         coordinate=Coordinate(row["coord"]),
         id=memory,
         version=row["version"],
         position=row["position"],
-        event_id=named or event_id(memory, row["version"], kind),
+        event_id=event_id(memory, row["version"], kind) if named is None else plain_uuid(named),
         type=kind,
         at=row["updated_at"],
         created_at=row["created_at"],

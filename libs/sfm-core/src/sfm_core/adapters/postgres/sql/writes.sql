@@ -41,11 +41,15 @@ SELECT pg_advisory_xact_lock_shared(hashtextextended($1, -1)),
 SELECT pg_advisory_xact_lock(hashtextextended($1, -1));
 
 -- hold --
--- Lock memories and tombstones and tell their state.
-SELECT coord, id, version, position, event_type, updated_at, created_at, expires_at,
-       deleted_at IS NOT NULL AS deleted
-FROM memories
-WHERE namespace = $1 AND coord = ANY($2::text[])
+-- Lock memories and tombstones and tell their state, and what the event is known by that made it.
+SELECT m.coord, m.id, m.version, m.position, m.event_type, m.updated_at, m.created_at, m.expires_at,
+       m.deleted_at IS NOT NULL AS deleted, (
+           SELECT e.event_id FROM memory_events AS e
+           WHERE e.namespace = $1 AND e.memory_id = m.id AND e.version = m.version
+           LIMIT 1
+       ) AS event_id
+FROM memories AS m
+WHERE m.namespace = $1 AND m.coord = ANY($2::text[])
 FOR UPDATE;
 
 -- upsert --
