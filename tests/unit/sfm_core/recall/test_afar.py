@@ -205,6 +205,18 @@ async def test_the_order_is_that_of_the_slab_to_the_bit(mode: Mode) -> None:
             assert found.position == expected.position
 
 
+async def test_a_batch_has_the_answers_that_its_questions_have_alone() -> None:
+    async with both(400) as (slab, afar, _, questions):
+        queries = [
+            RecallQuery(query=questions[n], mode=list(Mode)[n % 3], explain=True, **more)
+            for n, more in enumerate(variants())
+        ]
+        expected = await slab.engine.recall_many("acme", queries)
+        found = await afar.engine.recall_many("acme", queries)
+        assert [as_bytes(one) for one in found] == [as_bytes(one) for one in expected]
+        assert [one.placed for one in found] == [one.placed for one in expected]
+
+
 async def test_few_vectors_are_read_where_few_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     reads: list[int] = []
     inner = SwitchedStore.view_rows

@@ -1,7 +1,9 @@
 """Rankings over a light view: the words and all else from memory, the vectors from afar."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from time import perf_counter
 from typing import Final, final
 from uuid import UUID
@@ -32,6 +34,8 @@ FRESH_S: Final = 10.0
 """What was written since may not be in the index yet."""
 COUNTED_S: Final = 10.0
 """How long the number of points that the index holds is not asked for again."""
+AT_ONCE: Final = 4
+"""Questions of one recall that are worked on at the same time."""
 TRIES: Final = 4
 """How often rows may have moved on while their vectors were read."""
 
@@ -60,6 +64,8 @@ class _Question:
     depth: int = 0
     hits: Sequence[VectorHit] | None = None
     """None: the index says nothing."""
+    asked: int = 0
+    """How many of the nearest `hits` were asked for."""
     held: int = 0
     """Points of the namespace in the index, those of what is gone too."""
     afar: Afar | None = None
@@ -76,11 +82,15 @@ class _Question:
         return DEPTHS[self.depth]
 
 
-class _Moved(Exception):
+class _Restart(Exception):
+    """The ranking begins again."""
+
+
+class _Moved(_Restart):
     """A row is not any more what the snapshot has."""
 
 
-class _Deeper(Exception):
+class _Deeper(_Restart):
     """More of the nearest are to be asked for."""
 
 
@@ -124,13 +134,13 @@ class AfarRanking:
         while True:
             await self._search()
             snapshot = await self._mapped()
-            try:
-                ranked = [await self._ranked(snapshot, one, tries) for one in self._questions]
-            except _Deeper:
-                continue
-            except _Moved:
+            outcomes = await _each(self._questions, partial(self._ranked, snapshot, tries=tries))
+            if any(isinstance(one, _Moved) for one in outcomes):
                 tries -= 1
                 await self._refresh()
+                continue
+            ranked = [one for one in outcomes if isinstance(one, Ranked)]
+            if len(ranked) < len(outcomes):  # the rest want to know more of the nearest
                 continue
             took = perf_counter() - started
             self._elsewhere.telemetry.observe("recall_stage_seconds", took, stage="scan")
@@ -146,7 +156,7 @@ class AfarRanking:
             for question, one in zip(self._questions, ranked, strict=True)
         ]
 
-    async def _ranked(self, snapshot: Snapshot, question: _Question, tries: int) -> Ranked:
+    async def _ranked(self, snapshot: Snapshot, question: _Question, *, tries: int) -> Ranked:
         def ranking(seen: Snapshot, plan: Plan) -> Ranked:
             [ranked] = rank(seen, [plan])
             return ranked
@@ -175,22 +185,24 @@ class AfarRanking:
 
     async def _search(self) -> None:
         """The nearest for each plan; an index that does not answer, or lags, says nothing."""
-        lags = await self._lags()
-        for question in self._questions:
-            plan = question.plan
-            if plan.vector is None:
-                continue
-            question.hits = None
+        wanted = [one for one in self._questions if one.plan.vector is not None]
+        if await self._lags():
+            for question in wanted:
+                question.hits = None
+            return
+        with anyio.move_on_after(self._elsewhere.patience_s):
+            await _each([one for one in wanted if one.asked != one.limit], self._nearest)
+
+    async def _nearest(self, question: _Question) -> None:
+        plan = question.plan
+        question.hits, question.asked = None, question.limit
+        if plan.vector is not None:
             asked = VectorQuery(
                 vector=plan.vector, model_revision=plan.model_revision, limit=question.limit
             )
-            if not lags:
-                with anyio.move_on_after(self._elsewhere.patience_s):
-                    try:
-                        question.held = await self._held()
-                        question.hits = await self._elsewhere.vectors.search(self._namespace, asked)
-                    except Unavailable:
-                        lags = True
+            with suppress(Unavailable):
+                question.held = await self._held()
+                question.hits = await self._elsewhere.vectors.search(self._namespace, asked)
 
     async def _lags(self) -> bool:
         """Whether the index is known not to have all of the namespace."""
@@ -297,6 +309,29 @@ class AfarRanking:
             )
             for row in rows:
                 self._read[row.id.bytes] = (0 if row.deleted else row.version, row.vector)
+
+
+async def _each[Q, T](of: Sequence[Q], body: Callable[[Q], Awaitable[T]]) -> list[T | _Restart]:
+    """What `body` gives of each, or why the ranking begins again; `AT_ONCE` at a time."""
+    found: dict[int, T | _Restart] = {}
+    failures: list[Exception] = []
+    limiter = anyio.CapacityLimiter(AT_ONCE)
+
+    async def one(at: int) -> None:
+        async with limiter:
+            try:
+                found[at] = await body(of[at])
+            except _Restart as restart:
+                found[at] = restart
+            except Exception as error:  # noqa: BLE001 - handed to the caller, by itself
+                failures.append(error)
+
+    async with anyio.create_task_group() as tasks:
+        for at in range(len(of)):
+            tasks.start_soon(one, at)
+    if failures:
+        raise failures[0]
+    return [found[at] for at in range(len(of))]
 
 
 def _rows_of(view: View, hits: Sequence[VectorHit]) -> tuple[I64, F32]:
