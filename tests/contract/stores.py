@@ -67,5 +67,6 @@ async def emptied(pool: Pool) -> None:
     """Remove whatever earlier tests of the module left."""
     async with pool.unscoped() as connection:
         await connection.execute(
-            "TRUNCATE namespaces, memories, memory_vectors, memory_events, links, log_groups"
+            "TRUNCATE namespaces, memories, memory_vectors, memory_events, links, log_groups,"
+            " outbox_claims"
         )

@@ -1,18 +1,24 @@
 """Whoever draws a position of the log has announced it before (ADR 125)."""
 
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from importlib.resources import files
+from uuid import uuid4
 
 import pytest
 
 from sfm_core.adapters.postgres.archive import PostgresArchive
 from sfm_core.adapters.postgres.digests import PostgresDigests
 from sfm_core.adapters.postgres.erase import PostgresEraser
+from sfm_core.adapters.postgres.inbox import PostgresInbox
 from sfm_core.adapters.postgres.links import PostgresLinks
 from sfm_core.adapters.postgres.pool import connect, open_pool
 from sfm_core.adapters.postgres.queries import load_queries
 from sfm_core.adapters.postgres.store import PostgresStore
 from sfm_core.adapters.postgres.upkeep import PostgresUpkeep
+from sfm_core.model import Accepted, Arrival, Delete, LinkChange, LinkKey, PutLink, Unlink
 from sfm_core.testing.contracts_fence import WRITES, Ports, begin_a_life
+from sfm_core.testing.writes import at
 
 pytestmark = pytest.mark.integration
 
@@ -24,7 +30,7 @@ BEGIN
     INSERT INTO drawn SELECT current_query(), EXISTS (
         SELECT FROM pg_locks
         WHERE locktype = 'advisory' AND objsubid = 2 AND pid = pg_backend_pid()
-          AND classid::bigint = hashtext(NEW.namespace)::bigint & 4294967295
+          AND classid::bigint = announced_by(NEW.namespace)
           AND objid::bigint < (to_jsonb(NEW) ->> TG_ARGV[0])::bigint
     );
     RETURN NULL;
@@ -66,7 +72,9 @@ async def test_whatever_draws_a_position_has_announced_it(fresh_database: str) -
     finally:
         await owner.close()
     known = drawing()
-    assert {topic.partition(".")[0] for topic in known} == {"writes", "links", "archive", "erase"}
+    assert {topic.partition(".")[0] for topic in known} == {
+        *("writes", "links", "archive", "erase", "inbox")
+    }
     assert [row["statement"] for row in rows if not row["announced"]] == []
     seen = {row["statement"] for row in rows}
     assert {name for name, sql in known.items() if sql not in seen} == set()
@@ -88,3 +96,15 @@ async def write_all(dsn: str) -> None:
                 generation=await store.generation("a"),
             )
             await write(ports)
+        await take_arrivals(PostgresInbox(pool))
+
+
+async def take_arrivals(inbox: PostgresInbox) -> None:
+    """Of somebody else a link, its end, and the end of what was never stored here."""
+    key = LinkKey(origin=at("1"), target=at("2"))
+    gone = Delete(coordinate=at("77"))
+    changes: Sequence[LinkChange | Delete] = (PutLink(key=key), Unlink(key=key), gone)
+    for version, change in enumerate(changes, start=5):
+        now = datetime.now(UTC)
+        arrival = Arrival(event_id=uuid4(), at=now, taken_at=now, change=change, version=version)
+        assert await inbox.accept("a", [arrival], now=now) == [Accepted.APPLIED]

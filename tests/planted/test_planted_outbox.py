@@ -17,9 +17,9 @@ SELECT e.namespace, e.seq, e.event_id, e.memory_id, e.coord, e.type, e.version, 
        e.trace, 1::bigint AS generation
 FROM memory_events AS e
 WHERE e.seq > (SELECT coalesce(max(seq), 0) FROM memory_events WHERE sent_at IS NOT NULL)
+    AND $2::bigint > 0 AND $3::uuid IS NOT NULL AND $4::float8 > 0
 ORDER BY e.seq
 LIMIT $1
-FOR UPDATE SKIP LOCKED
 """
 
 

@@ -107,19 +107,21 @@ def any_events(draw: st.DrawFn) -> MemoryEvent:
     kind = draw(st.sampled_from(EventType))
     canonical = draw(st.booleans())
     counts = st.integers(1, 2**53)
+    abridged = canonical and draw(st.booleans())
+    payloads = st.dictionaries(TEXTS, VALUES, max_size=4)
     return MemoryEvent(
         event_id=draw(st.uuids()),
         id=draw(st.uuids()),
         namespace=draw(NAMESPACES),
         type=kind,
         at=draw(INSTANTS),
-        payload={} if kind in EMPTY else draw(st.dictionaries(TEXTS, VALUES, max_size=4)),
+        payload={} if abridged or kind in EMPTY else draw(payloads),
         version=draw(counts) if canonical else draw(st.none() | counts),
         position=draw(counts) if canonical else None,
         generation=draw(counts) if canonical else None,
         coordinate=draw(st.none() | COORDINATES),
         kind=draw(st.sampled_from(Kind)),
-        text=draw(st.none() | st.just("") | TEXTS),
+        text=None if abridged else draw(st.none() | st.just("") | TEXTS),
         importance=draw(st.none() | NUMBERS),
         tags=tuple(dict.fromkeys(draw(st.lists(TEXTS, max_size=4)))),
         session=draw(st.none() | TEXTS),
@@ -130,4 +132,5 @@ def any_events(draw: st.DrawFn) -> MemoryEvent:
         link=draw(links()) if kind in LINKS else None,
         embedding=draw(st.none() | VECTORS),
         model_revision=draw(st.none() | TEXTS),
+        abridged=abridged,
     )

@@ -62,6 +62,7 @@ BAD: dict[str, tuple[dict[str, object], str]] = {
     "an id with a line's end": ({"id": "11111111-2222-5333-8444-555555555555\n"}, "/id"),
     "a namespace in capitals": ({"namespace": "Default"}, "/namespace"),
     "a namespace that is none": ({"namespace": 7}, "/namespace"),
+    "an abridgement": ({"abridged": True}, "/abridged"),
     "an unknown type": ({"type": "forgotten"}, "/type"),
     "a time without an offset": ({"timestamp": "2026-05-01T12:00:00"}, "/timestamp"),
     "a day that is none": ({"timestamp": "2026-02-30T12:00:00Z"}, "/timestamp"),
@@ -134,6 +135,20 @@ def test_a_foreign_event_says_no_more_than_a_request_may() -> None:
     large = {"a": ["x" * 1000] * 1100}
     assert "" in faults_of(a_document(payload=large, text="short"))
     decode(encode(an_event(payload=large, text="short")))
+
+
+def test_a_foreign_event_has_no_more_members_than_a_request_may() -> None:
+    """What is stored of it is published again, beside what we say of it."""
+    keys = {str(n): 0 for n in range(10_001)}
+    assert faults_of(a_document(payload=keys, text="short"))
+    decode(encode(a_foreign_event(payload={str(n): 0 for n in range(9_990)}, text="short")))
+
+
+def test_the_logs_events_of_a_newer_version_are_read_as_far_as_they_are_known() -> None:
+    """While processes are replaced, newer ones publish what older ones consume."""
+    newer = document_of(an_event()) | {"schema_version": 2, "colour": "red"}
+    assert same(decode(json.dumps(newer).encode()), an_event())
+    assert "/colour" in faults_of(newer | {"schema_version": 1})
 
 
 def test_what_cannot_be_read_is_not_written() -> None:

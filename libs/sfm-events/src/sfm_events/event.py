@@ -52,6 +52,8 @@ class MemoryEvent:
     embedding: F32 | None = None
     """Shape (dim,), as it was given: of any length and norm."""
     model_revision: str | None = None
+    abridged: bool = False
+    """Whether it is of the log and says neither payload nor text, which the record store has."""
 
     @property
     def is_canonical(self) -> bool:

@@ -36,6 +36,10 @@ MAX_POSITION: Final = 2**53
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _MEMORY: Final = frozenset(MemoryDraft.__dataclass_fields__) | {"coordinate"}
 """Members that are judged as those of a memory that is stored."""
+_KNOWN: Final = _MEMORY | {
+    *("event_id", "id", "namespace", "type", "timestamp", "generation", "version", "position"),
+    *("link", "embedding", "model_revision", "abridged"),
+}
 _LINKS: Final = frozenset({EventType.LINKED, EventType.UNLINKED})
 _SAYS_NOTHING: Final = _LINKS | {EventType.DELETED, EventType.EXPIRED}
 _CHECK: Final[Callable[[object], object]] = memory_event.validate_urn_sfm_schema_memory_event_1
@@ -65,8 +69,11 @@ def judged_event(raw: object) -> MemoryEvent:
     given = fields(raw, "", faults)  # type: ignore[arg-type]  # any object is looked at
     if given is None or not isinstance(raw, Mapping):
         raise faults.error()
+    raw = _as_far_as_known(raw)
     around = Fields({name: raw[name] for name in raw if name not in _MEMORY}, "", faults)
-    coordinate, draft = _memory({name: raw[name] for name in raw if name in _MEMORY}, faults)
+    limits = EVENT if "generation" in raw else ONE
+    inner = {name: raw[name] for name in raw if name in _MEMORY}
+    coordinate, draft = _memory(inner, limits, faults)
     event = _event(around, coordinate, draft, gives_importance="importance" in raw)
     for name in _MEMORY:
         around.has(name)  # so that they are suggested for what is misspelt
@@ -80,9 +87,25 @@ def judged_event(raw: object) -> MemoryEvent:
     return event
 
 
-def _memory(inner: JsonObject, faults: Faults) -> tuple[Coordinate | None, MemoryDraft]:
+def _as_far_as_known(raw: Mapping[str, Json]) -> Mapping[str, Json]:
+    """An event of the log of a newer version, as this version would have said it.
+
+    While processes are replaced one by one, the newer ones' events meet older consumers. Those
+    go by the state of the record store, so that members they do not know are no loss.
+    """
+    version = raw.get("schema_version")
+    is_newer = isinstance(version, int) and version > SCHEMA_VERSION
+    if not is_newer or "generation" not in raw:
+        return raw
+    known = {name: value for name, value in raw.items() if name in _KNOWN}
+    return known | {"schema_version": SCHEMA_VERSION}
+
+
+def _memory(
+    inner: JsonObject, limits: Limits, faults: Faults
+) -> tuple[Coordinate | None, MemoryDraft]:
     try:
-        return memory_with_coordinate(inner, limits=EVENT)
+        return memory_with_coordinate(inner, limits=limits)
     except InvalidInput as error:
         faults.extend(error.faults)
         return None, MemoryDraft(payload={})
@@ -103,6 +126,8 @@ def _event(
     position = around.integer("position", low=1, high=MAX_POSITION)
     if around.has("generation"):
         _check_required(around, ("version", "position"), "is required beside generation")
+    elif around.has("abridged"):
+        around.wrong("abridged", "is for events of the log")
     link, embedding = _link(around, kind), _embedding(around)
     revision = around.string("model_revision", high=256)
     if kind in _SAYS_NOTHING and draft.payload:
@@ -131,6 +156,7 @@ def _event(
         link=link,
         embedding=embedding,
         model_revision=revision,
+        abridged=around.flag("abridged", default=False),
     )
 
 

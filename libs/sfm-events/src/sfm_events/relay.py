@@ -4,27 +4,21 @@ import logging
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Final, final
+from typing import final
 
 import anyio
 
-from sfm_core.errors import InvalidInput, Misconfigured, SfmError, TooLarge, Unavailable
-from sfm_core.offload import off_loop
+from sfm_core.errors import SfmError, Unavailable
 from sfm_core.ports import Clock, NoTelemetry, Outbox, Telemetry
 from sfm_core.ports.outbox import Unsent
 from sfm_core.runtime.clock import SystemClock
 from sfm_events.backoff import Backoff
-from sfm_events.codec import encode, key_of
 from sfm_events.health import READY, Health
 from sfm_events.listening import Deaf, Ear, Listening
-from sfm_events.ports import Headers, Message, Producer
-from sfm_events.writing import from_log
+from sfm_events.ports import Producer
+from sfm_events.posting import Post
 
 log = logging.getLogger(__name__)
-
-TRACE_HEADER: Final = "traceparent"
-_INLINE_EVENTS: Final = 8
-"""More are encoded on a thread."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,8 +27,10 @@ class RelayPolicy:
     """Events of one claim."""
     poll_s: float = 0.5
     """How often it looks for what other processes wrote."""
-    publish_s: float = 20.0
-    """What one batch may take: a claim is a transaction, and servers end those that wait long."""
+    publish_s: float = 12.0
+    """What one batch may take, from the claim on; less than `lease_s`."""
+    lease_s: float = 20.0
+    """After so long others publish what a relay claimed that is gone."""
     first_backoff_s: float = 0.2
     max_backoff_s: float = 5.0
     backlog_every_s: float = 5.0
@@ -47,8 +43,9 @@ class Relay:
     Any number may run at once, in any processes. While the transport is away nothing is lost and
     no write is refused: events stay in the log, and the gauges of the outbox grow.
 
-    An event that no transport can take (larger than any message) is passed over with an error in
-    the log, so that it does not hold up all others; the state it tells of is in the record store.
+    What cannot be told in full is told abridged or passed over (`Post`), so that it does not hold
+    up all others; the state it tells of is in the record store. No error but a cancellation comes
+    out of `run`: it backs off and is not ready.
     """
 
     def __init__(
@@ -64,12 +61,12 @@ class Relay:
     ) -> None:
         """`listening` opens an ear for the commits of this process; None: it polls only."""
         self._outbox = outbox
-        self._producer = producer
-        self._topic = topic
         self._listening = listening or (lambda: nullcontext(Deaf()))
         self._policy = policy or RelayPolicy()
         self._clock = clock or SystemClock()
         self._telemetry = telemetry or NoTelemetry()
+        self._post = Post(producer, topic, self._telemetry)
+        self._size = self._policy.batch
         self._backoff = Backoff(
             first_s=self._policy.first_backoff_s, most_s=self._policy.max_backoff_s
         )
@@ -111,21 +108,21 @@ class Relay:
             Unavailable: the record store or the transport does not answer; the rest stays.
         """
         swept = 0
-        while done := await self._outbox.relay(self._publish, limit=self._policy.batch):
+        while done := await self._relay():
             swept += done
         return swept
 
     async def _turn(self, ear: Ear, stopping: anyio.Event) -> None:
         ear.reset()
         try:
-            done = await self._outbox.relay(self._publish, limit=self._policy.batch)
-        except (Unavailable, Misconfigured, InvalidInput) as error:
+            done = await self._relay()
+        except Exception as error:  # noqa: BLE001 - whatever a row holds, the process goes on
             self._ill(error)
             with anyio.move_on_after(self._backoff.following()):
                 await stopping.wait()
             return
         self._well()
-        if done < self._policy.batch:
+        if not done:
             await self._rest(ear, stopping)
 
     async def _rest(self, ear: Ear, stopping: anyio.Event) -> None:
@@ -140,46 +137,32 @@ class Relay:
             await ear.wait(self._policy.poll_s)
             tasks.cancel_scope.cancel()
 
+    async def _relay(self) -> int:
+        """One claim; after one that failed the next is half as large, down to one event."""
+        try:
+            done = await self._outbox.relay(
+                self._publish, limit=self._size, lease_s=self._policy.lease_s
+            )
+        except Exception:
+            self._size = max(1, self._size // 2)
+            raise
+        self._size = min(self._policy.batch, self._size * 2)
+        return done
+
     async def _publish(self, unsent: Sequence[Unsent]) -> None:
-        messages = await off_loop(
-            lambda: [self._message(one) for one in unsent], when=len(unsent) > _INLINE_EVENTS
-        )
-        sendable = [message for message in messages if message is not None]
         with anyio.move_on_after(self._policy.publish_s) as limit:
-            await self._send(sendable)
+            sent = await self._post.send(unsent)
         if limit.cancelled_caught:
             raise Unavailable("the transport did not take the events in time")
-        self._telemetry.count("outbox_relayed_total", len(sendable))
-
-    async def _send(self, messages: Sequence[Message]) -> None:
-        try:
-            await self._producer.send(messages)
-        except TooLarge:
-            if len(messages) == 1:
-                self._refused(messages[0].key.decode(), "larger than any message")
-                return
-            for message in messages:
-                await self._send([message])
-
-    def _message(self, one: Unsent) -> Message | None:
-        event = from_log(one.event, one.generation)
-        try:
-            value = encode(event)
-        except InvalidInput as error:
-            self._refused(str(event.id), error.detail)
-            return None
-        headers: Headers = () if one.trace is None else ((TRACE_HEADER, one.trace.encode()),)
-        return Message(topic=self._topic, key=key_of(event), value=value, headers=headers)
-
-    def _refused(self, memory: str, why: str) -> None:
-        self._telemetry.count("outbox_refused_total")
-        log.error("relay.refused", extra={"memory": memory, "reason": why[:200]})
+        self._telemetry.count("outbox_relayed_total", sent)
 
     async def _watch_backlog(self) -> None:
         while True:
             try:
                 self._unsent, since = await self._outbox.backlog()
-            except SfmError:
+            except Exception as error:  # as in `_turn`
+                if not isinstance(error, SfmError):
+                    log.exception("relay.crashed")
                 self._unsent = self._oldest_age_s = None
             else:
                 now = self._clock.now()
@@ -188,10 +171,15 @@ class Relay:
                 )
             await anyio.sleep(self._policy.backlog_every_s)
 
-    def _ill(self, error: SfmError) -> None:
+    def _ill(self, error: Exception) -> None:
+        if isinstance(error, SfmError):
+            kind, detail = str(error.kind), error.detail
+        else:
+            kind, detail = "crash", type(error).__name__
+            log.error("relay.crashed", exc_info=error)
         if self._health.ready:
-            log.warning("relay.waiting", extra={"kind": error.kind, "detail": error.detail})
-        self._health = Health(ready=False, detail=error.detail)
+            log.warning("relay.waiting", extra={"kind": kind, "detail": detail})
+        self._health = Health(ready=False, detail=detail)
 
     def _well(self) -> None:
         self._backoff.reset()

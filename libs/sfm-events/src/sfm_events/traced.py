@@ -5,7 +5,7 @@ from typing import final
 
 from sfm_core.runtime.tracing import Tracing
 from sfm_events.ports import Delivered, Handler
-from sfm_events.relay import TRACE_HEADER
+from sfm_events.posting import TRACE_HEADER
 
 
 @final

@@ -1,5 +1,6 @@
 """Events as JSON documents, and the log's as events."""
 
+from dataclasses import replace
 from typing import Final
 
 from sfm_core.coordinates import NOWHERE
@@ -50,6 +51,8 @@ def document_of(event: MemoryEvent) -> Document:
         said["embedding"] = event.embedding.tolist()
     if event.model_revision is not None:
         said["model_revision"] = event.model_revision
+    if event.abridged:
+        said["abridged"] = True
     return said
 
 
@@ -79,6 +82,11 @@ def from_log(event: Event, generation: int) -> MemoryEvent:
         pinned=draft.pinned,
         link=_link_from_log(event),
     )
+
+
+def abridged(event: MemoryEvent) -> MemoryEvent:
+    """What happened, without what the memory says: for what is too large for an event."""
+    return replace(event, payload={}, text=None, embedding=None, abridged=True)
 
 
 def _link_from_log(event: Event) -> EventLink | None:

@@ -2,13 +2,15 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
-from uuid import UUID
+from uuid import UUID, uuid4
 
+import anyio
 import anyio.lowlevel
 
 from sfm_core.adapters.inmemory import InMemoryStore
+from sfm_core.adapters.windows import event_bytes, fitting
 from sfm_core.model import Event, EventType
-from sfm_core.ports.outbox import Unsent
+from sfm_core.ports.outbox import LEASE_S, Unsent
 
 
 class InMemoryOutbox:
@@ -18,20 +20,24 @@ class InMemoryOutbox:
         self._store = store
 
     async def relay(
-        self, publish: Callable[[Sequence[Unsent]], Awaitable[None]], *, limit: int
+        self,
+        publish: Callable[[Sequence[Unsent]], Awaitable[None]],
+        *,
+        limit: int,
+        lease_s: float = LEASE_S,
     ) -> int:
         await anyio.lowlevel.checkpoint()
-        claimed = self._claim(limit)
+        claimed = self._free(limit)
         if not claimed:
             return 0
-        marks = self._store.marks_of_sending
-        held = {event.position for event in claimed}
-        marks.held |= held
+        marks, claim = self._store.marks_of_sending, uuid4()
+        held = frozenset(event.memory_id for event in claimed)
+        marks.claims[claim] = held, anyio.current_time() + lease_s
         try:
             await publish([unsent_of(self._store, event) for event in claimed])
-            marks.sent |= held
+            marks.sent |= {event.position for event in claimed}
         finally:
-            marks.held -= held
+            marks.claims.pop(claim, None)
         return len(claimed)
 
     async def backlog(self) -> tuple[int, datetime | None]:
@@ -39,16 +45,13 @@ class InMemoryOutbox:
         unsent = self._every_unsent()
         return len(unsent), unsent[0].at if unsent else None
 
-    def _claim(self, limit: int) -> list[Event]:
-        held = self._store.marks_of_sending.held
-        waiting: set[UUID] = set()
-        claimed: list[Event] = []
-        for event in self._every_unsent():
-            if event.position in held:
-                waiting.add(event.memory_id)
-            elif event.memory_id not in waiting and len(claimed) < limit:
-                claimed.append(event)
-        return claimed
+    def _free(self, limit: int) -> list[Event]:
+        claims, now = self._store.marks_of_sending.claims, anyio.current_time()
+        for claim in [one for one, (_, until) in claims.items() if until <= now]:
+            del claims[claim]
+        held = frozenset[UUID]().union(*(memories for memories, _ in claims.values()))
+        free = (event for event in self._every_unsent() if event.memory_id not in held)
+        return fitting(free, event_bytes, limit)
 
     def _every_unsent(self) -> list[Event]:
         sent = self._store.marks_of_sending.sent

@@ -96,7 +96,8 @@ class Sending:
     """What the twin of `Outbox` keeps beside the log, by position."""
 
     sent: set[int] = field(default_factory=set)
-    held: set[int] = field(default_factory=set)
+    claims: dict[UUID, tuple[frozenset[UUID], float]] = field(default_factory=dict)
+    """Memories whose events are claimed, and until when."""
     traces: dict[int, str] = field(default_factory=dict)
 
 

@@ -3,9 +3,12 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Final, Protocol
 
 from sfm_core.model import Event
+
+LEASE_S: Final = 20.0
+"""How long a claim holds unless it is said."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,14 +26,23 @@ class Outbox(Protocol):
     """Rows of the log that no transport has taken yet, of every namespace."""
 
     async def relay(
-        self, publish: Callable[[Sequence[Unsent]], Awaitable[None]], *, limit: int
+        self,
+        publish: Callable[[Sequence[Unsent]], Awaitable[None]],
+        *,
+        limit: int,
+        lease_s: float = LEASE_S,
     ) -> int:
-        """Claim at most `limit` unsent events, publish them, mark them as sent; how many.
+        """Claim unsent events, publish them, mark them as sent; how many, 0 when none is free.
 
-        Claimed by state, lowest position first, and held against other relays until marked.
-        What `publish` raises leaves them unsent. An event whose memory has an earlier unsent one
-        that is not in the claim is left for later, so that a memory's events go out in order.
-        A crash between publishing and marking repeats them.
+        At most `limit`, and no more than the one that passes 4 MiB. Claimed by state, lowest
+        position first. Nothing is locked while they are published: writes and erasures go on,
+        and what was erased meanwhile is not marked. What `publish` raises leaves them unsent,
+        and free at once.
+
+        While one is claimed, all events of its memory are held against other relays, so that they
+        go out in order. A claim whose relay is gone is free again after `lease_s`; the events of
+        one that takes longer may be published twice, the later ones of a memory in between. A
+        crash between publishing and marking repeats them as well.
 
         Raises:
             Unavailable: the record store does not answer; and what `publish` raises.

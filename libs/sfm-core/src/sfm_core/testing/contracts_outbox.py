@@ -146,18 +146,41 @@ class OutboxContract:
             (EventType.CREATED, 3),
         ]
 
-    async def test_an_erasure_waits_for_a_claim_and_none_is_lost(
+    async def test_neither_writes_nor_erasures_wait_for_a_claim(
         self, store: RecordStore, eraser: Eraser, outbox: Outbox
     ) -> None:
         await store.apply("a", [an_upsert("1"), an_upsert("2")])
         first, second = Published(), Published()
-        async with anyio.create_task_group() as tasks, _claimed(outbox, first, limit=1):
-            tasks.start_soon(eraser.erase, "a")
-            await anyio.wait_all_tasks_blocked()
+        async with _claimed(outbox, first, limit=1):
+            with anyio.fail_after(10):
+                await store.apply("a", [an_upsert("1")])
+                await eraser.erase("a")
+                await store.apply("a", [an_upsert("3")])
         await outbox.relay(second, limit=10)
         assert first.places == ["1"]
-        assert second.found[-1].event.type is EventType.ERASED
+        assert [one.event.type for one in second.found] == [EventType.ERASED, EventType.CREATED]
         assert await outbox.relay(second, limit=10) == 0
+
+    async def test_a_claim_that_took_too_long_is_anothers_and_marks_all_the_same(
+        self, store: RecordStore, outbox: Outbox
+    ) -> None:
+        await store.apply("a", [an_upsert("1"), an_upsert("2")])
+        first, second = Published(), Published()
+        async with _claimed(outbox, first, limit=1, lease_s=0.0):
+            assert await outbox.relay(second, limit=10) == 2
+        assert (first.places, second.places) == (["1"], ["1", "2"])
+        assert await outbox.relay(second, limit=10) == 0
+
+    async def test_a_claim_holds_no_more_bytes_than_a_page(
+        self, store: RecordStore, outbox: Outbox
+    ) -> None:
+        for place in range(7):
+            large = an_upsert(str(place), payload={"said": "x" * 900_000}, text="short")
+            await store.apply("a", [large])
+        published = Published()
+        done = [await outbox.relay(published, limit=10) for _ in range(3)]
+        assert done == [5, 2, 0]
+        assert published.places == [str(place) for place in range(7)]
 
     async def test_the_trace_of_the_writer_goes_along(
         self, store: RecordStore, links: LinkStore, eraser: Eraser, outbox: Outbox
@@ -189,11 +212,16 @@ class _Claim:
     """A relay that stands still between publishing and marking."""
 
     def __init__(
-        self, outbox: Outbox, publish: Callable[[Sequence[Unsent]], Awaitable[None]], limit: int
+        self,
+        outbox: Outbox,
+        publish: Callable[[Sequence[Unsent]], Awaitable[None]],
+        limit: int,
+        lease_s: float,
     ) -> None:
         self._outbox = outbox
         self._publish = publish
         self._limit = limit
+        self._lease_s = lease_s
         self._claimed, self._go_on = anyio.Event(), anyio.Event()
 
     async def __aenter__(self) -> None:
@@ -207,7 +235,7 @@ class _Claim:
         await self._tasks.__aexit__(None, None, None)
 
     async def _run(self) -> None:
-        await self._outbox.relay(self._stand_still, limit=self._limit)
+        await self._outbox.relay(self._stand_still, limit=self._limit, lease_s=self._lease_s)
 
     async def _stand_still(self, unsent: Sequence[Unsent]) -> None:
         await self._publish(unsent)
@@ -215,5 +243,5 @@ class _Claim:
         await self._go_on.wait()
 
 
-def _claimed(outbox: Outbox, published: Published, *, limit: int) -> _Claim:
-    return _Claim(outbox, published, limit)
+def _claimed(outbox: Outbox, published: Published, *, limit: int, lease_s: float = 60.0) -> _Claim:
+    return _Claim(outbox, published, limit, lease_s)

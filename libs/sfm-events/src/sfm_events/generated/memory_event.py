@@ -23,6 +23,15 @@ def validate_urn_sfm_schema_memory_event_1(data, custom_formats={}, name_prefix=
             if data__missing_keys:
                 raise JsonSchemaValueException("" + (name_prefix or "data") + " must contain ")
     except (JsonSchemaValueException, JsonSchemaValuesException):
+        try:
+            data_is_dict = isinstance(data, dict)
+            if data_is_dict:
+                data__missing_keys = set(['abridged']) - data.keys()
+                if data__missing_keys:
+                    raise JsonSchemaValueException("" + (name_prefix or "data") + " must contain ")
+        except (JsonSchemaValueException, JsonSchemaValuesException): pass
+        else:
+            raise JsonSchemaValueException("" + (name_prefix or "data") + " must NOT match a disallowed definition")
         data_is_dict = isinstance(data, dict)
         if data_is_dict:
             data_keys = set(data.keys())
@@ -313,6 +322,11 @@ def validate_urn_sfm_schema_memory_event_1(data, custom_formats={}, name_prefix=
                     raise JsonSchemaValueException("" + (name_prefix or "data") + ".model_revision must be longer than or equal to 1 characters")
                 if data__modelrevision_len > 256:
                     raise JsonSchemaValueException("" + (name_prefix or "data") + ".model_revision must be shorter than or equal to 256 characters")
+        if "abridged" in data_keys:
+            data_keys.remove("abridged")
+            data__abridged = data["abridged"]
+            if not isinstance(data__abridged, (bool)):
+                raise JsonSchemaValueException("" + (name_prefix or "data") + ".abridged must be boolean")
         if data_keys:
             raise JsonSchemaValueException("" + (name_prefix or "data") + " must not contain "+str(data_keys)+" properties")
     return data

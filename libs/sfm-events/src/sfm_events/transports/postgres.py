@@ -19,7 +19,7 @@ from sfm_events.codec import key_of
 from sfm_events.dead_letters import said_in
 from sfm_events.listening import Deaf, Ear, Listening
 from sfm_events.ports import Message, Partition, Record
-from sfm_events.relay import TRACE_HEADER
+from sfm_events.posting import TRACE_HEADER
 from sfm_events.writing import document_of, from_log
 
 log = logging.getLogger(__name__)

@@ -1,39 +1,53 @@
 -- enter --
--- See every namespace, in this transaction only.
-SELECT set_config('sfm.namespace', '*', true);
+-- See every namespace, in this transaction only, and claim one after the other. What is unsent is
+-- found by its index, also before the first ANALYZE.
+SELECT set_config('sfm.namespace', '*', true), set_config('enable_seqscan', 'off', true),
+       set_config('enable_bitmapscan', 'off', true),
+       pg_advisory_xact_lock(hashtextextended('outbox', -3));
 
 -- claim --
--- The lowest unsent events that no other relay holds, and not those that have an earlier one of the
--- same memory which is held elsewhere: those come after it. An erasure is of the life that it began.
-WITH claimed AS MATERIALIZED (
+-- The lowest unsent events whose memories no other claim holds, for $4 seconds, at most $2 bytes.
+-- An erasure is of the life that it began.
+WITH ended AS (
+    DELETE FROM outbox_claims WHERE until <= clock_timestamp()
+), claimed AS MATERIALIZED (
+    -- include window large=body small=coord --
     SELECT namespace, seq, event_id, memory_id, coord, type, version, at, body, trace
     FROM memory_events
-    WHERE sent_at IS NULL
+    WHERE sent_at IS NULL AND memory_id NOT IN (
+        SELECT unnest(memories) FROM outbox_claims WHERE until > clock_timestamp()
+    )
     ORDER BY seq
     LIMIT $1
-    FOR UPDATE SKIP LOCKED
-), held AS MATERIALIZED (
-    SELECT e.namespace, e.memory_id, min(e.seq) AS seq
-    FROM memory_events AS e
-    WHERE e.sent_at IS NULL AND e.seq < (SELECT max(seq) FROM claimed)
-        AND NOT EXISTS (SELECT FROM claimed AS c WHERE c.seq = e.seq)
-    GROUP BY e.namespace, e.memory_id
+    -- include windowed bytes=$2 --
+), noted AS (
+    INSERT INTO outbox_claims (id, memories, until)
+    SELECT $3, array_agg(DISTINCT memory_id), clock_timestamp() + make_interval(secs => $4)
+    FROM claimed HAVING count(*) > 0
 )
-SELECT c.*,
-       CASE WHEN c.type = 'erased' THEN c.version ELSE n.generation END AS generation
+SELECT c.*, CASE WHEN c.type = 'erased' THEN c.version ELSE n.generation END AS generation
 FROM claimed AS c
 JOIN namespaces AS n ON n.name = c.namespace
-WHERE NOT EXISTS (
-    SELECT FROM held AS h
-    WHERE h.namespace = c.namespace AND h.memory_id = c.memory_id AND h.seq < c.seq
-)
 ORDER BY c.seq;
 
 -- mark_sent --
--- They were published.
+-- They were published. What an erasure is about to remove is not waited for.
+WITH there AS MATERIALIZED (
+    SELECT e.namespace, e.seq
+    FROM unnest($1::text[], $2::bigint[]) AS s (namespace, seq)
+    JOIN memory_events AS e ON e.namespace = s.namespace AND e.seq = s.seq
+    WHERE e.sent_at IS NULL
+    FOR UPDATE OF e SKIP LOCKED
+), released AS (
+    DELETE FROM outbox_claims WHERE id = $3
+)
 UPDATE memory_events AS e SET sent_at = now()
-FROM unnest($1::text[], $2::bigint[]) AS s (namespace, seq)
-WHERE e.namespace = s.namespace AND e.seq = s.seq;
+FROM there AS t
+WHERE e.namespace = t.namespace AND e.seq = t.seq;
+
+-- release --
+-- Let others claim the same.
+DELETE FROM outbox_claims WHERE id = $1;
 
 -- backlog --
 -- How many are unsent, counted up to $1 and guessed beyond, and when the first of them was written.
