@@ -80,17 +80,6 @@ async def test_the_order_over_qdrant_is_that_of_the_slab_to_the_bit(
         assert afar.views.loaded()[namespace].is_light
 
 
-async def test_without_qdrant_the_answer_comes_from_postgresql_alone(
-    fresh_database: str, own_qdrant: TestQdrant
-) -> None:
-    async with over(fresh_database, own_qdrant.url, "acme") as (slab, afar, questions):
-        own_qdrant.kill()
-        for mode in Mode:
-            query = RecallQuery(query=questions[0], mode=mode, explain=True)
-            expected = await slab.recall("acme", query)
-            assert as_bytes(await afar.recall("acme", query)) == as_bytes(expected)
-
-
 async def test_a_process_without_the_fast_core_answers_as_one_with_it(
     fresh_database: str, own_qdrant: TestQdrant
 ) -> None:
