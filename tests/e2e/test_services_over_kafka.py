@@ -43,6 +43,8 @@ class System:
     way: Cut
     """From the services to PostgreSQL."""
     kafka: KafkaNode
+    env: dict[str, str]
+    """Of the services."""
 
     def accepted(self, what: str) -> float:
         return self.writer.metric(ACCEPTED, acceptance=what)
@@ -98,6 +100,7 @@ def system(own_kafka: KafkaNode, qdrant_url: str, module_database: str) -> Itera
             qdrant=qdrant_url,
             way=way,
             kafka=own_kafka,
+            env=env,
         )
 
 
@@ -232,11 +235,19 @@ async def test_what_comes_while_postgres_is_away_waits_and_is_not_put_aside(
     assert writer.metric(DEAD, consumer="kv-writer") == dead
 
 
-async def test_a_worker_stops_in_time_while_postgres_is_away(system: System) -> None:
+async def test_a_worker_starts_and_stops_while_postgres_is_away(system: System) -> None:
     system.way.cut()
     await system.topic.publish([event()])
     until(lambda: not system.writer.is_ready())
     assert system.writer.stop() == 0
+    with service("sfm_kv_writer", **system.env) as another:
+        until(lambda: httpx.get(f"{another.url}/healthz").is_success)
+        assert not another.is_ready()
+        system.way.mend()
+        until(another.is_ready)
+        system.way.cut()
+        until(lambda: not another.is_ready())
+        assert another.stop() == 0
     system.way.mend()
 
 

@@ -1,13 +1,16 @@
 """The service put together: dependencies opened, events handled until told to stop."""
 
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from functools import partial
 from typing import Final
 
 import anyio
 
 from sfm_core.factory import open_worker
-from sfm_core.runtime.metrics import open_telemetry
+from sfm_core.runtime.metrics import PrometheusTelemetry, open_telemetry
 from sfm_core.runtime.tracing import Tracing
-from sfm_events.consuming import consume, open_loop
+from sfm_events.consuming import Consumer, consume, open_loop
 from sfm_events.transports.kafka import KafkaTransport
 from sfm_kv_writer.handler import KvWriter
 from sfm_kv_writer.settings import KvWriterSettings
@@ -19,11 +22,23 @@ async def run(settings: KvWriterSettings, stopping: anyio.Event, *, tracing: Tra
     """Apply foreign events until `stopping` is set, then finish what is in hand and close.
 
     Raises:
-        Misconfigured: Kafka refuses us, the address of the probes is in use, the schema is
-            another version's, or the model's files are wrong.
-        Unavailable: PostgreSQL does not answer at the start.
+        Misconfigured: Kafka or PostgreSQL refuses us, the address of the probes is in use, the
+            schema is another version's, or the model's files are wrong.
     """
     telemetry = open_telemetry()
+    await consume(
+        partial(_opened, settings, telemetry, tracing),
+        stopping,
+        service=SERVICE,
+        settings=settings.worker,
+        telemetry=telemetry,
+    )
+
+
+@asynccontextmanager
+async def _opened(
+    settings: KvWriterSettings, telemetry: PrometheusTelemetry, tracing: Tracing
+) -> AsyncGenerator[Consumer]:
     transport = await KafkaTransport.connect(settings.kafka)
     async with open_worker(
         settings.core, embeds=False, indexes=False, telemetry=tracing.observing(telemetry)
@@ -43,11 +58,4 @@ async def run(settings: KvWriterSettings, stopping: anyio.Event, *, tracing: Tra
             telemetry=telemetry,
             tracing=tracing,
         ) as loop:
-            await consume(
-                loop,
-                stopping,
-                service=SERVICE,
-                settings=settings.worker,
-                telemetry=telemetry,
-                dependencies=worker.dependencies,
-            )
+            yield Consumer(loop, worker.dependencies)

@@ -1,14 +1,17 @@
 """The service put together: dependencies opened, events handled until told to stop."""
 
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from functools import partial
 from typing import Final
 
 import anyio
 
 from sfm_core.factory import open_worker
 from sfm_core.reconcile.indexing import Indexing
-from sfm_core.runtime.metrics import open_telemetry
+from sfm_core.runtime.metrics import PrometheusTelemetry, open_telemetry
 from sfm_core.runtime.tracing import Tracing
-from sfm_events.consuming import consume, open_loop
+from sfm_events.consuming import Consumer, consume, open_loop
 from sfm_events.transports.kafka import KafkaTransport
 from sfm_events.transports.postgres import PostgresTransport
 from sfm_vector_indexer.handler import VectorIndexer
@@ -23,12 +26,24 @@ async def run(settings: VectorIndexerSettings, stopping: anyio.Event, *, tracing
     Without Kafka it reads the log of the record store itself.
 
     Raises:
-        Misconfigured: Kafka refuses us, the address of the probes is in use, the schema is
+        Misconfigured: a server refuses us, the address of the probes is in use, the schema is
             another version's, the model's files are wrong, or Qdrant is not to be used as
             the settings say.
-        Unavailable: PostgreSQL does not answer at the start.
     """
     telemetry = open_telemetry()
+    await consume(
+        partial(_opened, settings, telemetry, tracing),
+        stopping,
+        service=SERVICE,
+        settings=settings.worker,
+        telemetry=telemetry,
+    )
+
+
+@asynccontextmanager
+async def _opened(
+    settings: VectorIndexerSettings, telemetry: PrometheusTelemetry, tracing: Tracing
+) -> AsyncGenerator[Consumer]:
     kafka = await KafkaTransport.connect(settings.kafka) if settings.kafka.uses_kafka else None
     async with open_worker(settings.core, telemetry=tracing.observing(telemetry)) as worker:
         embedder = worker.embedder
@@ -51,11 +66,4 @@ async def run(settings: VectorIndexerSettings, stopping: anyio.Event, *, tracing
             telemetry=telemetry,
             tracing=tracing,
         ) as loop:
-            await consume(
-                loop,
-                stopping,
-                service=SERVICE,
-                settings=settings.worker,
-                telemetry=telemetry,
-                dependencies=worker.dependencies,
-            )
+            yield Consumer(loop, worker.dependencies)
