@@ -74,7 +74,7 @@ async def test_after_a_broker_came_back_empty_everything_flows_on(own_kafka: Kaf
         flow.acknowledged.clear()
         flow.committed.clear()
         await run_sync(own_kafka.start)
-        with fail_after(20):
+        with fail_after(60):
             while await leader_of(own_kafka.bootstrap, "emptied") is None:
                 pass
         flow.is_held = False
@@ -97,7 +97,7 @@ async def test_ends_in_bounded_time_while_the_broker_is_silent(own_kafka: KafkaN
     connection = await connection_to(own_kafka.bootstrap)
     membership = Membership(group="silent", topics=("silent",))
     try:
-        with fail_after(10):
+        with fail_after(30):
             async with (
                 KafkaProducer.open(connection, topics, stop_s=0.5) as producer,
                 KafkaSource.open(connection, membership, topics, stop_s=0.5) as source,

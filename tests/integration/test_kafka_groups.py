@@ -53,12 +53,12 @@ class Member:
         return nexts
 
     async def until_it_has(self, count: int) -> None:
-        with anyio.fail_after(20):
+        with anyio.fail_after(60):
             while len(self.seen) < count:
                 await self.step()
 
     async def until_it_owns_some(self) -> None:
-        with anyio.fail_after(20):
+        with anyio.fail_after(60):
             while not self.source.owned():
                 await self.step()
 
@@ -103,7 +103,7 @@ async def publish(server: TestKafka, topic: str, *numbers: int) -> None:
 
 async def shared(one: Member, other: Member) -> None:
     """Until both own two partitions each."""
-    with anyio.fail_after(20):
+    with anyio.fail_after(60):
         while not (len(one.source.owned()) == len(other.source.owned()) == PARTITIONS // 2):
             await one.step()
             await other.step()
@@ -117,7 +117,7 @@ async def test_two_members_share_the_partitions_and_see_each_record_once(
         await one.until_it_has(100)
         await shared(one, other)
         await publish(kafka_server, topic, *range(100, 200))
-        with anyio.fail_after(20):
+        with anyio.fail_after(60):
             while len(one.seen) + len(other.seen) < 200:
                 await one.step()
                 await other.step()
@@ -130,11 +130,11 @@ async def test_a_rebalance_waits_for_what_is_in_hand(kafka_server: TestKafka, to
     await publish(kafka_server, topic, *range(100))
     async with member(kafka_server, topic) as one, member(kafka_server, topic) as other:
         nexts: Mapping[Partition, int] = {}
-        with anyio.fail_after(20):
+        with anyio.fail_after(60):
             while len(one.seen) < 100:
                 nexts = {**nexts, **await one.step(commits=False)}
         await other.step()
-        with anyio.fail_after(20):
+        with anyio.fail_after(60):
             await asyncio.shield(one.client._coordinator._rejoin_needed_fut)
         with anyio.move_on_after(0.7):
             await other.until_it_owns_some()
@@ -152,11 +152,11 @@ async def test_the_partitions_of_a_member_that_was_killed_go_to_another(
         await one.until_it_has(100)
         await shared(one, other)
         await publish(kafka_server, topic, *range(100, 200))
-        with anyio.fail_after(20):
+        with anyio.fail_after(60):
             while not await one.step(commits=False):
                 pass
         one.die()
-        with anyio.fail_after(20):
+        with anyio.fail_after(60):
             while not set(range(100, 200)) <= set(other.numbers()):
                 await other.step()
         assert len(other.source.owned()) == PARTITIONS
@@ -169,7 +169,7 @@ async def test_who_was_thrown_out_learns_it_by_its_commit_and_goes_on(
     await publish(kafka_server, topic, *range(40))
     async with member(kafka_server, topic) as one, member(kafka_server, topic) as other:
         nexts: Mapping[Partition, int] = {}
-        with anyio.fail_after(20):
+        with anyio.fail_after(60):
             while len(one.seen) < 40:
                 nexts = {**nexts, **await one.step(commits=False)}
         one.stall()
@@ -196,7 +196,7 @@ async def test_records_whose_commit_was_refused_come_again(
     await publish(kafka_server, topic, *range(40))
     async with member(kafka_server, topic) as one:
         nexts: Mapping[Partition, int] = {}
-        with anyio.fail_after(20):
+        with anyio.fail_after(60):
             while len(one.seen) < 40:
                 nexts = {**nexts, **await one.step(commits=False)}
         client = one.client
@@ -257,14 +257,14 @@ async def test_what_stays_through_a_rebalance_goes_on_where_it_was(
     await publish(kafka_server, topic, *range(40))
     async with member(kafka_server, topic) as one:
         nexts: Mapping[Partition, int] = {}
-        with anyio.fail_after(20):
+        with anyio.fail_after(60):
             while len(one.seen) < 40:
                 nexts = {**nexts, **await one.step(commits=False)}
         one.source.pause(one.source.owned())
         before = one.life
         one.client._coordinator.request_rejoin()
         await publish(kafka_server, topic, *range(40, 60))
-        with anyio.fail_after(20):
+        with anyio.fail_after(60):
             while one.life == before:
                 assert not await one.step(), "still paused"
         one.source.resume(one.source.owned())
@@ -279,13 +279,13 @@ async def test_what_was_read_in_an_earlier_life_is_not_committed_in_a_later(
     await publish(kafka_server, topic, *range(40))
     async with member(kafka_server, topic) as one:
         nexts: Mapping[Partition, int] = {}
-        with anyio.fail_after(20):
+        with anyio.fail_after(60):
             while len(one.seen) < 40:
                 nexts = {**nexts, **await one.step(commits=False)}
         before = one.life
         one.client._coordinator.reset_generation()  # as when the group has forgotten it
         one.source.pause(one.source.owned())
-        with anyio.fail_after(20):
+        with anyio.fail_after(60):
             while one.life == before:
                 assert not await one.step()
         assert set(await one.source.commit(nexts)) == set(nexts)
@@ -302,7 +302,7 @@ async def test_a_member_with_a_name_of_its_own_comes_back_to_its_partitions(
             await shared(one, other)
             before, kept = set(one.source.owned()), set(other.source.owned())
         async with member(kafka_server, topic, instance="a") as one:
-            with anyio.fail_after(20):
+            with anyio.fail_after(60):
                 while not one.source.owned():
                     await one.step()
             assert set(one.source.owned()) == before

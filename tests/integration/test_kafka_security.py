@@ -35,7 +35,7 @@ def settings_for(server: SecureKafka) -> KafkaSettings:
 
 
 async def refusal(settings: KafkaSettings) -> str:
-    with anyio.fail_after(10), pytest.raises(Misconfigured) as refused:
+    with anyio.fail_after(30), pytest.raises(Misconfigured) as refused:
         await KafkaTransport.connect(settings)
     assert PASSWORD not in refused.value.detail
     return refused.value.detail
@@ -46,7 +46,7 @@ async def test_the_right_password_and_ca_let_events_through(tls_kafka: SecureKaf
     assert await transport.is_reachable()
     async with transport.producer() as producer, transport.source("test") as source:
         await producer.send([Message(topic="memory.events", key=b"k", value=b"hello")])
-        with anyio.fail_after(20):
+        with anyio.fail_after(60):
             while not (given := await source.fetch(limit=1, wait_s=1.0)):
                 pass
     [[record]] = given.values()

@@ -11,7 +11,7 @@ from sfm_events.kafka_settings import KafkaSettings
 from sfm_events.ports import Message, Partition, Producer, Record, Source
 from sfm_events.transports.kafka_connection import KafkaConnection
 
-WAIT_S = 20.0
+WAIT_S = 60.0
 
 
 async def connection_to(bootstrap: str) -> KafkaConnection:
@@ -46,6 +46,8 @@ class Traffic:
     failed_sends: int = 0
     failed_fetches: int = 0
     is_sending: bool = True
+    has_stopped: bool = False
+    """Whether the last message is on its way and acknowledged."""
     is_held: bool = False
     """While true nothing is sent."""
 
@@ -65,6 +67,7 @@ class Traffic:
             self.acknowledged.extend(some)
             number += self.batch
             await anyio.sleep(0.01)
+        self.has_stopped = True
 
     async def read(self) -> None:
         while True:
@@ -102,6 +105,7 @@ class Traffic:
     async def settle(self) -> None:
         """Stop sending, and wait until all that was acknowledged was seen."""
         self.is_sending = False
+        await self.until(lambda: self.has_stopped)
         await self.until(lambda: self.numbers() >= set(self.acknowledged))
 
     @asynccontextmanager
