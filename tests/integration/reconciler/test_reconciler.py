@@ -1,13 +1,15 @@
 """The reconciler over PostgreSQL and Qdrant's engine."""
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Final
+from typing import Any, Final
 from uuid import UUID, uuid4
 
 import anyio
 import pytest
 
+from sfm_core import encode, jsontext
 from sfm_core.assembled import Runtime
 from sfm_core.coordinates import memory_id
 from sfm_core.errors import Conflict
@@ -17,7 +19,7 @@ from sfm_core.model import MemoryDraft, Projected, VectorPoint, ViewRow
 from sfm_core.ports import Ledger, VectorStore
 from sfm_core.runtime.tracing import NoTracing
 from sfm_core.testing.writes import a_vector, an_upsert, at
-from sfm_reconciler import wiring
+from sfm_reconciler import once
 from sfm_reconciler.settings import ReconcilerSettings
 from tests.integration.reconciler.running import (
     is_ready,
@@ -131,6 +133,29 @@ async def test_a_dry_run_tells_what_a_run_then_does_over_real_stores(
         assert [effect for job in again.jobs for effect in job.effects] == []
 
 
+async def test_what_a_round_of_all_jobs_would_do_is_told_and_not_done(
+    fresh_database: str, qdrant_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with a_deployment(
+        fresh_database, qdrant_url, KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:1"
+    ) as deployment:
+        await spoil(deployment)
+        await deployment.stored(1, namespace="b")
+        told: list[list[dict[str, Any]]] = []
+        for _ in range(2):
+            capsys.readouterr()
+            await once.dry_run(deployment.settings, anyio.Event(), tracing=NoTracing())
+            told.append([json.loads(line) for line in capsys.readouterr().out.splitlines()])
+        assert told[0] == told[1]
+        relay, receipts, report = told[0]
+        unsent, _ = await deployment.runtime.outbox.backlog()
+        assert relay == {"job": "relay", "counts": {"published": unsent}}
+        assert receipts == {"job": "receipts", "counts": {"forgotten": 0}}
+        wet = await deployment.runtime.reconcile.run(NS)
+        done = encode.reconcile_report(wet) | {"dry_run": True, "namespace": NS}
+        assert report == json.loads(jsontext.dumps(done))
+
+
 async def test_two_runs_at_once_in_a_namespace_are_one_and_a_conflict(
     fresh_database: str, qdrant_url: str
 ) -> None:
@@ -167,7 +192,7 @@ async def test_a_deleted_memory_stays_gone_through_a_rebuild_of_the_collection(
         await runtime.erase.erase("b")
         own_qdrant.restart_empty()
         stopping = anyio.Event()
-        await wiring.rebuild_collection(deployment.settings, stopping, tracing=NoTracing())
+        await once.rebuild_collection(deployment.settings, stopping, tracing=NoTracing())
         assert await deployment.is_sound()
         await deployment.vectors.put(NS, [late])
         marks = await deployment.vectors.positions(NS, after=None, limit=9)

@@ -1,6 +1,7 @@
 """`python -m sfm_reconciler`: what went wrong is put right, again and again.
 
-`python -m sfm_reconciler --rebuild-collection` fills the vector store anew, and ends.
+With `--dry-run` it tells what it would do now, with `--rebuild-collection` it fills the vector
+store anew; then it ends.
 """
 
 import sys
@@ -8,24 +9,25 @@ from collections.abc import Sequence
 from typing import Final
 
 from sfm_core.runtime.worker import run_service
-from sfm_reconciler import wiring
+from sfm_reconciler import once, wiring
 from sfm_reconciler.settings import ReconcilerSettings
 
-REBUILD: Final = "--rebuild-collection"
+_ONCE: Final = {"--dry-run": once.dry_run, "--rebuild-collection": once.rebuild_collection}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the service, or the rebuilding; its exit code, see `run_service`."""
+    """Run the service, or what is done once; its exit code, see `run_service`."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    if given not in ([], [REBUILD]):
-        sys.stderr.write(f"usage: python -m sfm_reconciler [{REBUILD}]\n")
+    if len(given) > 1 or not _ONCE.keys() >= set(given):
+        sys.stderr.write(f"usage: python -m sfm_reconciler [{' | '.join(_ONCE)}]\n")
         return 2
+    body = _ONCE[given[0]] if given else wiring.run
     return run_service(
         f"sfm-{wiring.SERVICE}",
         ReconcilerSettings,
-        wiring.rebuild_collection if given else wiring.run,
+        body,
         life=lambda settings: settings.worker,
-        require=["POSTGRES_URL", "QDRANT_URL"] if given else ["POSTGRES_URL"],
+        require=["POSTGRES_URL"],
     )
 
 

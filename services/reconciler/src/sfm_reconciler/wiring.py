@@ -8,7 +8,7 @@ from typing import Final
 
 import anyio
 
-from sfm_core.errors import Misconfigured, Unavailable
+from sfm_core.errors import Unavailable
 from sfm_core.factory import open_worker
 from sfm_core.factory.reconciling import Reconciling, reconciling_over
 from sfm_core.factory.workers import Worker
@@ -40,32 +40,13 @@ async def run(settings: ReconcilerSettings, stopping: anyio.Event, *, tracing: T
     opening = _Opening(settings, telemetry, tracing)
     async with (
         watched(settings.worker, service=SERVICE, telemetry=telemetry, ready=opening.ready),
-        _cut_when(stopping),
+        cut_when(stopping),
     ):
         await opening.run()
 
 
-async def rebuild_collection(
-    settings: ReconcilerSettings, stopping: anyio.Event, *, tracing: Tracing
-) -> None:
-    """Put every namespace's memories and tombstones into the vector store, and remove from it
-    what is foreign; a line in the log for each, with digests.
-
-    Raises:
-        Misconfigured: there is no vector store, or it holds vectors of another length.
-        Unavailable: a store does not answer, or some namespace is not as the record store
-            afterwards: run it again.
-    """
-    telemetry = tracing.observing(open_telemetry())
-    async with _cut_when(stopping), open_worker(settings.core, telemetry=telemetry) as worker:
-        if worker.vectors is None:
-            raise Misconfigured("QDRANT_URL is required: there is no collection to rebuild")
-        await worker.vectors.prepare(dim=worker.embedder.info.dim)
-        await _rebuild_all(worker, _over(worker, settings, telemetry))
-
-
 @asynccontextmanager
-async def _cut_when(stopping: anyio.Event) -> AsyncGenerator[None]:
+async def cut_when(stopping: anyio.Event) -> AsyncGenerator[None]:
     """Cancels the block when it is to stop, which is no failure; what was begun is found again."""
     async with anyio.create_task_group() as tasks:
 
@@ -76,29 +57,6 @@ async def _cut_when(stopping: anyio.Event) -> AsyncGenerator[None]:
         tasks.start_soon(until_stopped)
         yield
         tasks.cancel_scope.cancel()
-
-
-async def _rebuild_all(worker: Worker, reconciling: Reconciling) -> None:
-    unsound = 0
-    for namespace in await worker.stores.ledger.spaces():
-        done = await reconciling.parity.rebuild(namespace)
-        if done is None:
-            continue
-        unsound += not done.is_sound
-        log.info(
-            "collection.rebuilt",
-            extra={
-                "namespace": namespace,
-                "before": done.before.text,
-                "after": done.after.text,
-                "truth": done.truth.text,
-            },
-        )
-    if unsound:
-        raise Unavailable(
-            f"{unsound} namespaces differ from the record store, which writes in between may "
-            "cause: run it again"
-        )
 
 
 class _Opening:
@@ -154,7 +112,7 @@ class _Opening:
                     clock=worker.clock,
                     telemetry=self._observing,
                 )
-            schedule = _over(worker, settings, self._observing).schedule(
+            schedule = over(worker, settings, self._observing).schedule(
                 settings.core, self._observing, relay=None if relay is None else relay.sweep
             )
             yield Reconciler(
@@ -166,7 +124,7 @@ class _Opening:
             )
 
 
-def _over(worker: Worker, settings: ReconcilerSettings, telemetry: Telemetry) -> Reconciling:
+def over(worker: Worker, settings: ReconcilerSettings, telemetry: Telemetry) -> Reconciling:
     return reconciling_over(
         settings=settings.core,
         stores=worker.stores,

@@ -171,6 +171,11 @@ class Spaces:
         self._spaces[namespace] = space
         return kept
 
+    def old_receipts(self, before: datetime) -> int:
+        """`ReceiptStore.old_receipts`."""
+        receipts = (one for space in self._spaces.values() for one in space.receipts.values())
+        return sum(at < before for _, _, at in receipts)
+
     def forget_receipts(self, before: datetime, limit: int) -> int:
         """`ReceiptStore.sweep_receipts`."""
         old = sorted(

@@ -117,6 +117,10 @@ class InMemoryUpkeep:
             del self._accesses[key]
         return len(dead)
 
+    async def old_receipts(self, *, before: datetime) -> int:
+        await anyio.lowlevel.checkpoint()
+        return self._store.old_receipts(before)
+
     async def sweep_receipts(self, *, before: datetime, limit: int) -> int:
         await anyio.lowlevel.checkpoint()
         return self._store.forget_receipts(before, limit)

@@ -76,6 +76,14 @@ class AccessStore(Protocol):
 class ReceiptStore(Protocol):
     """What idempotency keys left behind, of every namespace."""
 
+    async def old_receipts(self, *, before: datetime) -> int:
+        """How many came before then.
+
+        Raises:
+            Unavailable: the store does not answer.
+        """
+        ...
+
     async def sweep_receipts(self, *, before: datetime, limit: int) -> int:
         """Forget the oldest that came before then, at most `limit`; how many.
 

@@ -15,8 +15,10 @@ _LOG: Final = logging.getLogger(__name__)
 WHOLE_S: Final = 30.0
 """How often every namespace is looked at, also those nobody wrote to: the index may have lost
 what it held."""
+FREE_S: Final = 0.5
+"""What a look may take without a rest after it: the interval of the rounds is enough."""
 REST: Final = 20.0
-"""What takes long to compare, a namespace or all of them, is left alone so many times as long."""
+"""What takes longer, a namespace or all of them, is left alone so many times as long."""
 REST_WITHOUT_INDEX: Final = 100.0
 """The same where there is no index: then only what was never embedded is found."""
 VIEWS_S: Final = 300.0
@@ -74,7 +76,7 @@ class ParityRounds:
         self._spent_s = 0.0
         counts = await self._looked(now)
         if is_whole:
-            self._whole_at = max(self._whole_at, now + self._spent_s * self._rest)
+            self._whole_at = max(self._whole_at, now + self._rest_s(self._spent_s))
         return counts
 
     async def _looked(self, now: float) -> Mapping[str, int]:
@@ -129,5 +131,8 @@ class ParityRounds:
             self._viewed_at[namespace] = begun
         took = max(0.0, self._time() - begun - report.waited_s)
         self._spent_s += took
-        self._not_before[namespace] = begun + took * self._rest
+        self._not_before[namespace] = begun + self._rest_s(took)
         return report
+
+    def _rest_s(self, took: float) -> float:
+        return max(0.0, took - FREE_S) * self._rest

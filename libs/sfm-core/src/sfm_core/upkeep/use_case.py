@@ -153,6 +153,16 @@ class Upkeep:
                     _LOG.warning("upkeep.over_limit", extra={"memories": report.over_limit})
         return done
 
+    async def old_receipts(self) -> int:
+        """How many idempotency keys a sweep would forget now.
+
+        Raises:
+            Unavailable: the store does not answer.
+        """
+        return await self._receipts.old_receipts(
+            before=self._clock.now() - self._policy.receipt_ttl
+        )
+
     async def sweep_receipts(self) -> int:
         """Forget the idempotency keys, of every namespace, older than `policy.receipt_ttl`.
 

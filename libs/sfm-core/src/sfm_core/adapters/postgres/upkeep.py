@@ -110,6 +110,10 @@ class PostgresUpkeep:
         async with self._pool.scoped(namespace) as connection:
             return int(await connection.fetchval(_SQL["sweep_accesses"], namespace))
 
+    async def old_receipts(self, *, before: datetime) -> int:
+        async with self._pool.scoped(EVERY_NAMESPACE) as connection:
+            return int(await connection.fetchval(_SQL["old_receipts"], before))
+
     async def sweep_receipts(self, *, before: datetime, limit: int) -> int:
         async with self._pool.scoped(EVERY_NAMESPACE) as connection:
             return int(await connection.fetchval(_SQL["sweep_receipts"], before, limit))

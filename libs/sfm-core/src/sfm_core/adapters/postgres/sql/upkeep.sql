@@ -86,6 +86,10 @@ WITH dead AS (
 )
 SELECT count(*) FROM dead;
 
+-- old_receipts --
+-- How many idempotency keys came before $1.
+SELECT count(*) FROM idempotency_keys WHERE created_at < $1;
+
 -- sweep_receipts --
 -- Forget the $2 oldest idempotency keys that came before $1; none that another sweep has in hand.
 WITH old AS MATERIALIZED (
