@@ -6,7 +6,8 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from sfm_core.errors import InvalidInput, NotFound, VectorIndexUnavailable
+from sfm_core.adapters.inmemory import InMemoryStore
+from sfm_core.errors import InvalidInput, NotFound, Unavailable, VectorIndexUnavailable
 from sfm_core.factory import IN_MEMORY, open_runtime
 from sfm_core.model import BatchStored, DeletedMany, Stored, Wait, Written
 from sfm_core.runtime.core_settings import CoreSettings
@@ -225,3 +226,20 @@ async def test_an_import_goes_on_without_the_index(vectors: FlakyVectors) -> Non
             pass
         assert (await memory.get((1,))).draft.payload == TEA
         assert await owed(memory) == (1, 1)
+
+
+async def test_a_replay_whose_memory_cannot_be_looked_at_is_not_called_indexed(
+    vectors: FlakyVectors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: object, **__: object) -> None:
+        raise Unavailable("the record store does not answer")
+
+    async with opened(vectors) as memory:
+        await memory.store((1,), TEA, idempotency_key="k")
+        monkeypatch.setattr(InMemoryStore, "view_rows", away)
+        with pytest.raises(VectorIndexUnavailable):
+            await memory.store((1,), TEA, idempotency_key="k")
+        monkeypatch.undo()
+        again = await memory.store((1,), TEA, idempotency_key="k")
+        assert again.replayed
+        assert again.indexed
