@@ -99,7 +99,9 @@ class Pipeline:
         indexing = Indexing(
             records=self.store, mender=self._digests, embedder=EMBEDDER, vectors=self.vectors
         )
-        self._indexer = VectorIndexer(indexing=indexing, vectors=self.vectors)
+        self._indexer = VectorIndexer(
+            indexing=indexing, vectors=self.vectors, eraser=InMemoryEraser(self.store)
+        )
         self._relayed = 0
         self._generation = 1
         self._view = self._new_view()

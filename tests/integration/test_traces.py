@@ -140,7 +140,10 @@ async def relay_and_consume(dsn: str, broker: InMemoryBroker, tracing: Tracing) 
                 "kv-writer handle",
                 KvWriter(inbox=stores.inbox, info=worker.embedder.info, clock=worker.clock),
             ),
-            ("vector-indexer handle", VectorIndexer(indexing=indexing, vectors=vectors)),
+            (
+                "vector-indexer handle",
+                VectorIndexer(indexing=indexing, vectors=vectors, eraser=stores.eraser),
+            ),
         ]
         for name, handler in consumers:
             await Traced(handler, tracing, name=name).handle(batch)

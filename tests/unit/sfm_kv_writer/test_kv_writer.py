@@ -11,7 +11,7 @@ from sfm_core.adapters.hash_embedder import HashEmbedder
 from sfm_core.adapters.inmemory import InMemoryStore
 from sfm_core.adapters.inmemory_erase import InMemoryEraser
 from sfm_core.adapters.inmemory_inbox import InMemoryInbox
-from sfm_core.coordinates import memory_id
+from sfm_core.coordinates import event_id, memory_id
 from sfm_core.errors import Unavailable
 from sfm_core.model import Acceptance, Arrival, EventType, Kind, Memory
 from sfm_core.runtime.clock import SystemClock
@@ -127,6 +127,39 @@ async def test_a_copy_of_our_event_without_its_generation_is_known(harness: Harn
     await harness.handle(copied)
     assert harness.accepted() == ["known"]
     assert harness.memories()
+
+
+async def test_an_event_cannot_take_the_name_of_one_that_is_still_to_come(
+    harness: Harness,
+) -> None:
+    await harness.store.apply(NAMESPACE, [an_upsert("1")])
+    following = event_id(memory_id(NAMESPACE, at("1")), 3, EventType.UPDATED)
+    await harness.handle(foreign(EventType.UPDATED, event_id=following, coordinate=at("1")))
+    await harness.store.apply(NAMESPACE, [an_upsert("1")])
+    names = [event.event_id for event in harness.store.log(NAMESPACE)]
+    assert names[2] == following
+    assert len(set(names)) == 3
+    await harness.handle(foreign(EventType.UPDATED, event_id=following, coordinate=at("1")))
+    assert harness.memories()["1"].version == 3
+
+
+async def test_a_namespace_that_is_held_does_not_stop_the_others() -> None:
+    store = InMemoryStore()
+    inbox = InMemoryInbox(store)
+
+    class HeldInOne:
+        async def accept(
+            self, namespace: str, arrivals: Sequence[Arrival], *, now: datetime
+        ) -> Sequence[Acceptance]:
+            if namespace == "held":
+                raise Unavailable("others hold the namespace")
+            return await inbox.accept(namespace, arrivals, now=now)
+
+    writer = KvWriter(inbox=HeldInOne(), info=INFO, clock=SystemClock())
+    events = [foreign(namespace=name, coordinate=at("1")) for name in ("held", "free")]
+    with pytest.raises(Unavailable):
+        await writer.handle([delivered(event) for event in events])
+    assert list(store.live("free"))
 
 
 async def test_the_types_are_kept_in_the_log(harness: Harness) -> None:

@@ -60,7 +60,12 @@ class Harness:
             embedder=self.embedder,
             vectors=vectors,
         )
-        return VectorIndexer(indexing=indexing, vectors=vectors, telemetry=self.telemetry)
+        return VectorIndexer(
+            indexing=indexing,
+            vectors=vectors,
+            eraser=InMemoryEraser(self.store),
+            telemetry=self.telemetry,
+        )
 
     @property
     def points(self) -> dict[UUID, VectorPoint]:
@@ -157,6 +162,17 @@ async def test_an_erased_namespace_is_forgotten_and_replays_bring_nothing_back(
         assert len(harness.points) == 1
 
 
+async def test_nothing_is_forgotten_on_the_word_of_an_event(harness: Harness) -> None:
+    await harness.store_bare("1")
+    await harness.handle(*published(harness.store, NAMESPACE))
+    said = foreign(EventType.ERASED, generation=9, version=9, position=2**53 - 1)
+    await harness.handle(said)
+    assert harness.live() == {_id("1")}
+    await harness.store_bare("2")
+    await harness.handle(*published(harness.store, NAMESPACE))
+    assert harness.live() == {_id("1"), _id("2")}
+
+
 async def test_a_memory_that_moves_on_meanwhile_keeps_the_vector_of_its_text(
     harness: Harness,
 ) -> None:
@@ -231,11 +247,13 @@ async def test_an_outage_of_the_vector_store_is_told_and_made_good_later(
     await harness.store_bare("1")
     events = published(harness.store, NAMESPACE)
     there, harness.vectors = harness.vectors, Down()  # type: ignore[assignment]  # as it fails
-    with pytest.raises(Unavailable):
-        await harness.handle(*events)
+    for _ in range(2):
+        with pytest.raises(Unavailable):
+            await harness.handle(*events)
     harness.vectors = there
     await harness.handle(*events)
     assert harness.live() == {_id("1")}
+    assert len(harness.embedder.texts) == 1  # what was embedded is kept meanwhile
 
 
 async def test_what_was_done_is_counted(harness: Harness) -> None:

@@ -14,7 +14,7 @@ from sfm_core.importance import METHODS
 from sfm_core.log.erase import Erase
 from sfm_core.log.following import Following, Wakes
 from sfm_core.model import Json, StoreStats
-from sfm_core.ports import Clock, Digests, EventLog, LogGroups, Outbox, RecordStore
+from sfm_core.ports import Clock, Digests, Eraser, EventLog, LogGroups, Outbox, RecordStore
 from sfm_core.recall.engine import RecallEngine
 from sfm_core.recall.rebuild import Rebuild
 from sfm_core.reconcile.indexing import Indexing
@@ -43,6 +43,7 @@ class Runtime:
     exports: Exports
     imports: Imports
     erase: Erase
+    eraser: Eraser
     rebuild: Rebuild
     reconcile: Reconcile
     indexing: Indexing

@@ -2,7 +2,7 @@
 
 import math
 from typing import Final
-from uuid import UUID
+from uuid import UUID, uuid5
 
 import numpy as np
 
@@ -31,6 +31,8 @@ from sfm_events.ports import Delivered
 
 NORM_TOLERANCE: Final = 1e-3
 _WORD: Final = 32
+_DERIVED: Final = 5
+_FOREIGN: Final = UUID("0d6c54ae-0d0b-4d6f-8a5c-3f8f6f0f9595")
 _SAID_AS: Final = frozenset({EventType.RESTORED, EventType.DECAYED, EventType.EXPIRED})
 """Types that the log keeps as they are said; `created` and `updated` are told by what was there."""
 _ENDS: Final = frozenset({EventType.DELETED, EventType.EXPIRED})
@@ -51,13 +53,23 @@ def arrival_of(delivered: Delivered, info: EmbedderInfo) -> Arrival:
     else:
         change = _end(event) if event.type in _ENDS else _upsert(event, info)
     return Arrival(
-        event_id=event.event_id,
+        event_id=known_as(event.event_id),
+        copy_of=event.event_id if event.event_id.version == _DERIVED else None,
         at=event.at,
         taken_at=delivered.record.at,
         change=change,
         version=event.version,
         named=event.id if event.coordinate is None and event.type not in _LINKS else None,
     )
+
+
+def known_as(event: UUID) -> UUID:
+    """The id under which a foreign event is in the log.
+
+    Its own, but for one of version 5: the ids of our own events are such, and follow from what
+    anybody can know, so that a foreign event could take the id of a change that is still to come.
+    """
+    return uuid5(_FOREIGN, str(event)) if event.version == _DERIVED else event
 
 
 def place_of(memory: UUID) -> Coordinate:

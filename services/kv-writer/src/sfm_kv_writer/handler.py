@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Final, final
 
-from sfm_core.errors import InvalidInput, SfmError
+from sfm_core.errors import InvalidInput, SfmError, Unavailable
 from sfm_core.model import Arrival, EmbedderInfo
 from sfm_core.offload import INLINE_ITEMS, off_loop
 from sfm_core.ports import Clock, Inbox, NoTelemetry, Telemetry
@@ -53,8 +53,23 @@ class KvWriter:
         by_namespace: defaultdict[str, dict[int, Arrival]] = defaultdict(dict)
         for index, arrival in arrivals.items():
             by_namespace[foreign[index].event.namespace][index] = arrival
-        for namespace, those in by_namespace.items():
-            await self._accept(namespace, those)
+        await self._accept_all(by_namespace)
+
+    async def _accept_all(self, by_namespace: Mapping[str, Mapping[int, Arrival]]) -> None:
+        """Each namespace by itself, so that one that is held by somebody does not stop the others.
+
+        What was accepted of the others is known when the batch comes again.
+        """
+        missed: Unavailable | None = None
+        for namespace, arrivals in by_namespace.items():
+            try:
+                await self._accept(namespace, arrivals)
+            except Unavailable as error:
+                if missed is not None:  # no namespace's own trouble: the store is away
+                    raise
+                missed = error
+        if missed is not None:
+            raise missed
 
     def _read(self, foreign: Mapping[int, Delivered]) -> dict[int, Arrival]:
         """Raises `Poison` that names every event that is none to be applied."""

@@ -105,7 +105,10 @@ async def _index(runtime: Runtime, telemetry: PrometheusTelemetry, tracing: Trac
         INDEXER,
         transport=PostgresTransport(runtime.groups, listening=runtime.wakes.watching_all),
         handler=VectorIndexer(
-            indexing=runtime.indexing, vectors=runtime.vectors, telemetry=telemetry
+            indexing=runtime.indexing,
+            vectors=runtime.vectors,
+            eraser=runtime.eraser,
+            telemetry=telemetry,
         ),
         settings=ConsumerSettings(),
         grace_s=0.0,

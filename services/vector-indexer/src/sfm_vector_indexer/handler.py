@@ -7,7 +7,7 @@ from typing import Final, final
 from uuid import UUID
 
 from sfm_core.model import EventType, RepairKind
-from sfm_core.ports import NoTelemetry, Telemetry, VectorStore
+from sfm_core.ports import Eraser, NoTelemetry, Telemetry, VectorStore
 from sfm_core.reconcile.indexing import Indexing
 from sfm_events.event import MemoryEvent
 from sfm_events.ports import Delivered
@@ -21,12 +21,11 @@ class _Told:
 
     memories: dict[UUID, None] = field(default_factory=dict)
     """Each once, in the order in which they were first told of."""
-    erased: int = 0
-    """Position of its last erasure; 0: none."""
+    erased: bool = False
 
     def note(self, event: MemoryEvent) -> None:
         if event.type is EventType.ERASED:
-            self.erased = max(self.erased, event.position or 0)
+            self.erased = True
         elif event.type not in _OF_LINKS:
             self.memories[event.id] = None
 
@@ -46,11 +45,13 @@ class VectorIndexer:
         *,
         indexing: Indexing,
         vectors: VectorStore | None,
+        eraser: Eraser,
         telemetry: Telemetry | None = None,
     ) -> None:
         """`vectors`: that of `indexing`."""
         self._indexing = indexing
         self._vectors = vectors
+        self._eraser = eraser
         self._telemetry = telemetry or NoTelemetry()
 
     async def handle(self, events: Sequence[Delivered]) -> None:
@@ -66,9 +67,16 @@ class VectorIndexer:
                 by_namespace[delivered.event.namespace].note(delivered.event)
         for namespace, told in by_namespace.items():
             if told.erased and self._vectors is not None:
-                await self._vectors.forget(namespace, position=told.erased)
+                await self._forget(namespace, self._vectors)
             if told.memories:
                 self._count(await self._indexing.bring(namespace, told.memories.keys()))
+
+    async def _forget(self, namespace: str, vectors: VectorStore) -> None:
+        """Up to where the record store says that it was erased: what is forgotten up to a
+        position never comes back below it, so no event is taken at its word.
+        """
+        if position := await self._eraser.last(namespace):
+            await vectors.forget(namespace, position=position)
 
     def _count(self, done: dict[UUID, RepairKind]) -> None:
         kinds = Counter(done.values())

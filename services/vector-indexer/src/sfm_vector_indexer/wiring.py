@@ -55,7 +55,10 @@ async def _opened(
             vectors=worker.vectors,
         )
         handler = VectorIndexer(
-            indexing=indexing, vectors=worker.vectors, telemetry=worker.telemetry
+            indexing=indexing,
+            vectors=worker.vectors,
+            eraser=worker.stores.eraser,
+            telemetry=worker.telemetry,
         )
         async with open_loop(
             SERVICE,

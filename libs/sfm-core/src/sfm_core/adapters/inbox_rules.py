@@ -7,7 +7,7 @@ from itertools import groupby
 from uuid import UUID
 
 from sfm_core.adapters.write_rules import check_storable
-from sfm_core.coordinates import Coordinate
+from sfm_core.coordinates import Coordinate, memory_id
 from sfm_core.errors import SfmError
 from sfm_core.model import (
     Acceptance,
@@ -48,6 +48,12 @@ def check_arrivals(arrivals: Sequence[Arrival]) -> None:
     check_storable([a.change for a in arrivals if isinstance(a.change, Upsert | Delete)])
 
 
+def names_of(arrivals: Sequence[Arrival]) -> list[UUID]:
+    """Ids under which the log may hold them."""
+    copies = [a.copy_of for a in arrivals if a.copy_of is not None]
+    return [*(a.event_id for a in arrivals), *copies]
+
+
 def sifted(
     arrivals: Sequence[Arrival], known: frozenset[UUID], erased_at: datetime | None
 ) -> dict[int, Accepted]:
@@ -55,7 +61,7 @@ def sifted(
     found: dict[int, Accepted] = {}
     seen = set(known)
     for index, arrival in enumerate(arrivals):
-        if arrival.event_id in seen:
+        if arrival.event_id in seen or arrival.copy_of in seen:
             found[index] = Accepted.KNOWN
         elif erased_at is not None and min(arrival.at, arrival.taken_at) <= erased_at:
             found[index] = Accepted.STALE
@@ -65,15 +71,20 @@ def sifted(
 
 
 def lots(
+    namespace: str,
     arrivals: Sequence[Arrival],
     sifted_out: Mapping[int, Accepted],
     places: Mapping[UUID, Coordinate],
 ) -> Iterator[Lot]:
-    """What is left, in its order; `places` of the memories that arrivals name by id."""
+    """What is left, in its order; `places` of the memories that arrivals name by id.
+
+    An id that an arrival makes known is known to those behind it.
+    """
     left = [(i, a) for i, a in enumerate(arrivals) if i not in sifted_out]
+    known = dict(places)
     for is_memory, run in groupby(left, key=lambda one: isinstance(one[1].change, Upsert | Delete)):
         if is_memory:
-            yield Lot(memories=[_placed(i, a, places) for i, a in run])
+            yield Lot(memories=[_placed(namespace, i, a, known) for i, a in run])
         else:
             yield Lot(
                 links=[
@@ -126,9 +137,14 @@ def failed(outcomes: Mapping[int, Acceptance]) -> bool:
     return any(isinstance(outcome, SfmError) for outcome in outcomes.values())
 
 
-def _placed(index: int, arrival: Arrival, places: Mapping[UUID, Coordinate]) -> MemoryArrival:
+def _placed(
+    namespace: str, index: int, arrival: Arrival, known: dict[UUID, Coordinate]
+) -> MemoryArrival:
     change = arrival.change
     if not isinstance(change, Upsert | Delete):
         raise TypeError("the change is about a link")
-    place = None if arrival.named is None else places.get(arrival.named)
-    return index, arrival, change if place is None else replace(change, coordinate=place)
+    place = None if arrival.named is None else known.get(arrival.named)
+    if place is not None:
+        change = replace(change, coordinate=place)
+    known[memory_id(namespace, change.coordinate)] = change.coordinate
+    return index, arrival, change

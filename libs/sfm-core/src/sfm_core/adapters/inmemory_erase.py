@@ -36,6 +36,11 @@ class InMemoryEraser:
             stores=counted({store: (count, left[store]) for store, count in removed.items()}),
         )
 
+    async def last(self, namespace: str) -> int:
+        await anyio.lowlevel.checkpoint()
+        events = self._store.peek(namespace).events
+        return max((e.position for e in events if e.type is EventType.ERASED), default=0)
+
 
 def _counts(space: Space) -> dict[str, int]:
     rows = space.rows.values()

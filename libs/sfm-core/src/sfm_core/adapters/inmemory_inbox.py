@@ -45,7 +45,7 @@ class InMemoryInbox:
         out = sifted(arrivals, known, _erased_at(space))
         places = {row.memory.id: at for at, row in space.rows.items()}
         found: dict[int, Acceptance] = dict(out)
-        for lot in lots(arrivals, out, places):
+        for lot in lots(namespace, arrivals, out, places):
             for one in lot.memories:
                 found[one[0]] = self._memory(namespace, space, one, now)
             for change in lot.links:

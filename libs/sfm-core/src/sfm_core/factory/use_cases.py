@@ -83,6 +83,7 @@ def use_cases_over(opened: Opened) -> Runtime:
         exports=Exports(archive=stores.archive, embedder=embedder, clock=clock),
         imports=_imports(opened, commits),
         erase=_erase(opened, cache, wakes),
+        eraser=stores.eraser,
         rebuild=_rebuild(opened, cache, reconciling),
         digests=stores.digests,
         following=Following(events=stores.events, wakes=wakes),

@@ -26,6 +26,8 @@ class Arrival:
     """Of the memory or link after it: of two that have one, the higher stays. None: the next."""
     named: UUID | None = None
     """The id that stands for its memory, where no place was said."""
+    copy_of: UUID | None = None
+    """An event of our own that it is if the log holds that; `event_id` is what it is else."""
 
 
 class Accepted(StrEnum):

@@ -22,6 +22,14 @@ class Eraser(Protocol):
         """
         ...
 
+    async def last(self, namespace: str) -> int:
+        """Position of the namespace's last erasure in the log; 0: it was never erased.
+
+        Raises:
+            Unavailable: the store does not answer.
+        """
+        ...
+
 
 class Projection(Protocol):
     """Something derived from a namespace, in this process or beside it."""

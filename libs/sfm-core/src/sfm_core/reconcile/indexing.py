@@ -72,18 +72,21 @@ class Indexing:
     ) -> dict[UUID, RepairKind]:
         revision = self._embedder.info.model_revision
         fresh = await self._embedded(rows)
-        if self._vectors is not None and rows:
-            known = (replace(row, vector=fresh.get(row.id, row.vector)) for row in rows)
-            points = [
-                point_of(row, generation=generation, model_revision=revision) for row in known
-            ]
-            await self._vectors.put(namespace, [point for point in points if point is not None])
-        if fresh:
-            # after the index: whoever finds the vector here may take the memory for indexed
-            given = [(row.id, row.version, fresh[row.id]) for row in rows if row.id in fresh]
-            await self._mender.put_vectors(
-                namespace, given, model_revision=revision, generation=generation
-            )
+        try:
+            if self._vectors is not None and rows:
+                known = (replace(row, vector=fresh.get(row.id, row.vector)) for row in rows)
+                points = [
+                    point_of(row, generation=generation, model_revision=revision) for row in known
+                ]
+                await self._vectors.put(namespace, [point for point in points if point is not None])
+        finally:
+            # After the index: whoever finds the vector here may take the memory for indexed. And
+            # without it too: views need the vector, and nothing is embedded a second time.
+            if fresh:
+                given = [(row.id, row.version, fresh[row.id]) for row in rows if row.id in fresh]
+                await self._mender.put_vectors(
+                    namespace, given, model_revision=revision, generation=generation
+                )
         done: dict[UUID, RepairKind] = {}
         for row in rows:
             if row.id in fresh:

@@ -31,7 +31,10 @@ class EraserContract:
         other = f"{namespace}-b"
         await store.apply(other, [an_upsert("1")])
 
+        assert await eraser.last(namespace) == 0
         erased = await eraser.erase(namespace)
+        assert await eraser.last(namespace) == erased.position
+        assert await eraser.last(other) == 0
         counts = {one.store: (one.removed, one.left) for one in erased.stores}
         assert counts == {
             "memories": (3, 0),

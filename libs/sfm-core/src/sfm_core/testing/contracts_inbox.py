@@ -5,6 +5,7 @@ same.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -30,7 +31,7 @@ from sfm_core.model import (
 )
 from sfm_core.ports import Digests, Eraser, EventLog, Inbox, LinkStore, RecordStore
 from sfm_core.testing.contracts_store import namespace
-from sfm_core.testing.writes import an_upsert, at, written
+from sfm_core.testing.writes import REVISION, an_upsert, at, written
 
 __all__ = ["InboxContract", "an_arrival", "namespace"]
 
@@ -247,6 +248,31 @@ class InboxContract:
             "2": 3,
             "7,7,7,7": 1,
         }
+
+    async def test_an_id_names_the_memory_that_the_same_batch_makes(
+        self, store: RecordStore, inbox: Inbox, namespace: str
+    ) -> None:
+        made = an_arrival(an_upsert("1"))
+        ended = an_arrival(Delete(coordinate=at("7,7")), named=memory_id(namespace, at("1")))
+        await _accept(inbox, namespace, made, ended)
+        assert await store.get(namespace, [at("1")]) == {}
+        assert await store.last_version(namespace, at("7,7")) == 0
+
+    async def test_a_vector_stays_with_the_version_it_is_of(
+        self, store: RecordStore, inbox: Inbox, namespace: str
+    ) -> None:
+        bare = replace(an_upsert("1", text="later"), vector=None, model_revision=None)
+        await _accept(inbox, namespace, an_arrival(an_upsert("1")), an_arrival(bare))
+        named = [memory_id(namespace, at("1"))]
+        [row] = await store.view_rows(namespace, named, model_revision=REVISION)
+        assert (row.version, row.text, row.vector) == (2, "later", None)
+
+    async def test_a_copy_of_an_event_in_the_log_is_known(
+        self, store: RecordStore, inbox: Inbox, namespace: str
+    ) -> None:
+        ours = written(await store.apply(namespace, [an_upsert("1")]))
+        copied = replace(an_arrival(Delete(coordinate=at("1"))), copy_of=ours.event_id)
+        assert await _accept(inbox, namespace, copied) == [Accepted.KNOWN]
 
     async def test_nothing_of_before_an_erasure_comes_back(
         self, store: RecordStore, inbox: Inbox, eraser: Eraser, namespace: str

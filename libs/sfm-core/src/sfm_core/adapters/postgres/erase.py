@@ -44,6 +44,11 @@ class PostgresEraser:
         body = partial(_transaction, namespace=namespace)
         return await self._pool.in_transaction(body, namespace=namespace, patient=True)
 
+    async def last(self, namespace: str) -> int:
+        async with self._pool.scoped(namespace) as connection:
+            position: int | None = await connection.fetchval(_SQL["last_erasure"], namespace)
+        return position or 0
+
 
 async def _transaction(
     connection: "asyncpg.pool.PoolConnectionProxy[Any]", *, namespace: str

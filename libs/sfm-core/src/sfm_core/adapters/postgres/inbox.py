@@ -17,6 +17,7 @@ from sfm_core.adapters.inbox_rules import (
     in_turns,
     is_stale,
     lots,
+    names_of,
     sifted,
     write_of,
 )
@@ -92,13 +93,12 @@ async def _transaction(
     erased_at = None
     if entered.generation > FIRST:
         erased_at = await connection.fetchval(_SQL["last_erasure"], namespace)
-    ids = [arrival.event_id for arrival in arrivals]
-    rows = await connection.fetch(_SQL["known_events"], namespace, ids)
+    rows = await connection.fetch(_SQL["known_events"], namespace, names_of(arrivals))
     out = sifted(arrivals, frozenset(plain_uuid(row["event_id"]) for row in rows), erased_at)
     places = await _places(connection, namespace, arrivals)
     batch = _Batch(connection, namespace, entered.xid, now)
     found: dict[int, Acceptance] = dict(out)
-    for lot in lots(arrivals, out, places):
+    for lot in lots(namespace, arrivals, out, places):
         for turn in in_turns(lot.memories):
             found |= await batch.memories(turn)
         if lot.links:

@@ -305,6 +305,7 @@ async def _stamped(
     found = {row["coord"]: stamps[row["coord"]] for row in rows if row["coord"] in stamps}
     if not found:
         return rows
+    versions = {row["coord"]: row["version"] for row in rows}
     stamped = await connection.fetch(
         _SQL["stamp"],
         namespace,
@@ -313,6 +314,7 @@ async def _stamped(
         [stamp.created_at for stamp in found.values()],
         [stamp.updated_at for stamp in found.values()],
         [stamp.version for stamp in found.values()],
+        [versions[coordinate] for coordinate in found],
     )
     by_coordinate = {row["coord"]: row for row in stamped}
     return [by_coordinate.get(row["coord"], row) for row in rows]

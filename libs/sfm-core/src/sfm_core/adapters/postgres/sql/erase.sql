@@ -61,3 +61,7 @@ SELECT
 INSERT INTO memory_events (namespace, event_id, memory_id, coord, type, version, at, body, xid, trace)
 VALUES ($1, $2, $3, '', 'erased', $4, now(), $5::json, $6, $7)
 RETURNING seq, at;
+
+-- last_erasure --
+-- Where in the log the namespace was last erased; no row: never.
+SELECT seq FROM memory_events WHERE namespace = $1 AND type = 'erased' ORDER BY seq DESC LIMIT 1;

@@ -164,10 +164,12 @@ RETURNING coord, id, version, position, event_type, updated_at, created_at;
 
 -- stamp --
 -- Let just written memories say of their version what the write says of it: the name of its event,
--- its times, a version above the next. Before `log_changes`, which tells what stands then.
+-- its times, a version above the next. Before `log_changes`, which tells what stands then. A vector
+-- goes along only if it was written with this very version ($7): an older one stays stale.
 WITH given AS MATERIALIZED (
-    SELECT * FROM unnest($2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::bigint[])
-        AS g (coord, event_type, created_at, updated_at, version)
+    SELECT * FROM unnest(
+        $2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::bigint[], $7::bigint[]
+    ) AS g (coord, event_type, created_at, updated_at, version, was)
 ), stamped AS (
     UPDATE memories AS m SET
         event_type = coalesce(g.event_type, m.event_type),
@@ -179,11 +181,11 @@ WITH given AS MATERIALIZED (
         version = greatest(m.version, g.version)
     FROM given AS g
     WHERE m.namespace = $1 AND m.coord = g.coord
-    RETURNING m.coord, m.id, m.version, m.position, m.event_type, m.updated_at, m.created_at, m.xid
+    RETURNING m.coord, m.id, m.version, m.position, m.event_type, m.updated_at, m.created_at, g.was
 ), vectors AS (
     UPDATE memory_vectors AS v SET version = s.version
     FROM stamped AS s
-    WHERE v.namespace = $1 AND v.id = s.id AND v.xid = s.xid AND v.version <> s.version
+    WHERE v.namespace = $1 AND v.id = s.id AND v.version = s.was AND v.version <> s.version
 )
 SELECT coord, id, version, position, event_type, updated_at, created_at FROM stamped;
 
