@@ -15,7 +15,7 @@ from sfm_core.runtime.worker_http import watched
 from sfm_reconciler import wiring
 from sfm_reconciler.settings import ReconcilerSettings
 
-SOON_S: Final = 30.0
+SOON_S: Final = 60.0
 
 
 def settings_of(**env: str) -> ReconcilerSettings:
