@@ -9,9 +9,11 @@ Exit codes: 0 done; 1 not, one message on stderr says why; 2 a setting or the co
 
 import json
 import os
+import socket
 import sys
 from collections.abc import Mapping
 from functools import partial
+from typing import Final
 
 import anyio
 
@@ -20,6 +22,9 @@ from scripts.stack.folder import Endpoints, StackFolder
 from scripts.stack.settings import StackSettings
 from sfm_core.errors import Misconfigured, SfmError
 from sfm_core.runtime.settings import load
+
+_ANSWER_S: Final = 60.0
+"""Longest wait for the process manager, which waits for the programs that it stops."""
 
 
 async def run(command: str, env: Mapping[str, str]) -> None:
@@ -60,6 +65,7 @@ make stack-down stops it.
 
 def main(arguments: list[str], env: Mapping[str, str]) -> int:
     """The exit code of the process."""
+    socket.setdefaulttimeout(_ANSWER_S)
     try:
         anyio.run(partial(run, " ".join(arguments), env))
     except SfmError as error:

@@ -39,7 +39,7 @@ async def up(env: Mapping[str, str]) -> tuple[Endpoints, bool]:
         known = folder.announced()
         if known is not None and supervisor.pid() is not None:
             return known, False
-        await _cleared(folder)
+        await _stopped(folder, supervisor)  # whatever an earlier run left
         folder.make()
         token = settings.api_token.value if settings.api_token is not None else held.token()
         try:

@@ -1,12 +1,18 @@
 """Ports of this machine: the usual one where it is free, else another."""
 
+import random
 import socket
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import Final
 
 from sfm_core.errors import Conflict
 
-HOST = "127.0.0.1"
+HOST: Final = "127.0.0.1"
+_QUIET: Final = range(20_000, 30_000)
+"""Below the ports that a kernel gives to outgoing connections: a server that was killed finds its
+own free when it comes back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +50,15 @@ def chosen(wishes: Iterable[Wanted]) -> dict[str, int]:
 
 def _listener(wish: Wanted) -> socket.socket:
     preferred = wish.usual if wish.given is None else wish.given
-    try:
-        return socket.create_server((HOST, preferred))
-    except OSError as error:
-        if wish.given is not None:
-            raise Conflict(
-                f"port {wish.given}, given for {wish.name}, cannot be had: {error}"
-            ) from error
-        return socket.create_server((HOST, 0))
+    if preferred:
+        try:
+            return socket.create_server((HOST, preferred))
+        except OSError as error:
+            if wish.given is not None:
+                raise Conflict(
+                    f"port {wish.given}, given for {wish.name}, cannot be had: {error}"
+                ) from error
+    for port in random.sample(_QUIET, len(_QUIET)):
+        with suppress(OSError):
+            return socket.create_server((HOST, port))
+    raise Conflict(f"there is no free port for {wish.name}")

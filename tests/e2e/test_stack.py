@@ -25,7 +25,8 @@ PAUSE_S = 0.05
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     need_kafka()
-    made = Stack(tmp_path_factory.mktemp("stack") / "a stack 100 % mine")
+    folder = tmp_path_factory.mktemp("stack") / "a stack 100 % mine"
+    made = Stack(folder, {"SOMA_API_TOKEN": "a-token-of-this-test-alone"})
     try:
         made.up()
         yield made

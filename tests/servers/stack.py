@@ -22,10 +22,11 @@ QUICK = {
     **{f"SFM_STACK_{each}_PORT": "0" for each in PORTS},
     "SFM_HTTP_PORT": "0",
     "SFM_STACK_KAFKA_HEAP_MB": "128",
+    "SFM_STACK_READY_SECONDS": "240",
     "SFM_EMBEDDER": "hash",
     "SOMA_RATE_LIMIT_MAX": "0",
 }
-COMMAND_S = 180.0
+COMMAND_S = 600.0
 
 
 @dataclass
@@ -52,7 +53,8 @@ class Stack:
 
     @property
     def headers(self) -> dict[str, str]:
-        token = (self.path / "token").read_text("utf-8").strip()
+        given = self.env.get("SOMA_API_TOKEN")
+        token = given or (self.path / "token").read_text("utf-8").strip()
         return {"Authorization": f"Bearer {token}"}
 
     def command(self, name: str) -> "subprocess.CompletedProcess[str]":
