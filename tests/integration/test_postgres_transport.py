@@ -2,21 +2,32 @@
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 import anyio
+import orjson
 import pytest
 
+from sfm_core.adapters.postgres.events import PostgresEvents
 from sfm_core.adapters.postgres.groups import PostgresLogGroups
-from sfm_core.adapters.postgres.pool import Pool, open_pool
+from sfm_core.adapters.postgres.pool import Pool, connect, open_pool
+from sfm_core.adapters.postgres.queries import load_queries
 from sfm_core.adapters.postgres.store import PostgresStore
 from sfm_core.log.following import Wakes
 from sfm_core.testing.writes import an_upsert, written
 from sfm_events.codec import decode
+from sfm_events.listening import Deaf
 from sfm_events.loop import ConsumerLoop
 from sfm_events.policy import LoopPolicy
 from sfm_events.ports import Delivered
 from sfm_events.testing.contracts import nexts, taken
-from sfm_events.transports.postgres import LOG, NotedLetters, PostgresTransport, ReaderPolicy
+from sfm_events.transports.postgres import (
+    LOG,
+    NotedLetters,
+    PostgresSource,
+    PostgresTransport,
+    ReaderPolicy,
+)
 from tests.servers.workers import service, until
 from tests.servers.writers import OpenWrite
 
@@ -52,6 +63,50 @@ async def check_a_late_commit(dsn: str, pool: Pool) -> None:
         assert [record.offset for record in await taken(source, 2)] == [late, quick]
 
 
+async def test_locks_of_other_programs_do_not_hold_the_log_up(
+    fresh_database: str, pool: Pool
+) -> None:
+    """Two-key advisory locks are anybody's; a position's is told by its first key."""
+    other = await connect(fresh_database)
+    await other.execute("SELECT pg_advisory_lock(7, 0), pg_advisory_lock(hashtext('a'), 0)")
+    try:
+        async with PostgresTransport(PostgresLogGroups(pool)).source("g") as source:
+            assert len(await taken(source, 1)) == 1
+        page = await PostgresEvents(pool).page("a", after=0, limit=9)
+        assert len(page.events) == 1
+    finally:
+        await other.close()
+
+
+async def test_a_look_at_many_namespaces_reads_little_more_than_it_gives(pool: Pool) -> None:
+    async with pool.scoped("*") as connection:
+        await connection.execute(
+            "INSERT INTO namespaces (name) SELECT 'n' || i FROM generate_series(1, 40) AS i"
+        )
+        await connection.execute(
+            "INSERT INTO memory_events"
+            " (namespace, event_id, memory_id, coord, type, version, at, xid)"
+            " SELECT 'n' || i, gen_random_uuid(), gen_random_uuid(), '1', 'deleted', 1, now(), 1"
+            " FROM generate_series(1, 200) AS j, generate_series(1, 40) AS i"
+        )
+        await connection.execute("ANALYZE")
+    sql = load_queries("groups")["read_all"]
+    async with pool.paged("*") as connection:
+        [[text]] = await connection.fetch(
+            f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", 1, 10**6, 50, 10**6
+        )
+    assert read_of_the_log(orjson.loads(text)[0]["Plan"]) <= 4 * 50 + 41
+    found = await PostgresLogGroups(pool).read(after=1, limit=50)
+    positions = [one.event.position for one in found]
+    assert positions == list(range(2, 52))
+
+
+def read_of_the_log(plan: dict[str, Any]) -> float:
+    """Rows of `memory_events` that a plan looked at."""
+    own = plan["Actual Rows"] * plan["Actual Loops"] if plan.get("Alias") == LOG.topic else 0.0
+    return float(own) + sum(read_of_the_log(part) for part in plan.get("Plans", ()))
+
+
 async def test_one_member_reads_and_the_next_takes_over_in_order(pool: Pool) -> None:
     transport = PostgresTransport(PostgresLogGroups(pool))
     async with transport.source("g") as second:
@@ -65,8 +120,9 @@ async def test_one_member_reads_and_the_next_takes_over_in_order(pool: Pool) -> 
 
 
 async def test_a_member_that_fell_silent_commits_nothing_any_more(pool: Pool) -> None:
-    transport = PostgresTransport(PostgresLogGroups(pool), policy=ReaderPolicy(session_s=0.05))
-    async with transport.source("g") as silent, transport.source("g") as next_one:
+    groups, policy = PostgresLogGroups(pool), ReaderPolicy(session_s=0.05)
+    silent = PostgresSource(groups, "g", Deaf(), policy)
+    async with PostgresTransport(groups, policy=policy).source("g") as next_one:
         held = await taken(silent, 1)
         again = await taken(next_one, 1)
         assert [one.offset for one in again] == [one.offset for one in held]

@@ -51,9 +51,14 @@ def dead_letters_in_an_outage(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Effects, "handle", handle)
 
 
+def an_outage_taken_for_poison(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr("sfm_events.loop.is_outage", lambda _: False)
+
+
 PLANTED: Mapping[str, tuple[Callable[[pytest.MonkeyPatch], None], str]] = {
     "commit before the effect": (commit_before_the_effect, "too early"),
     "auto-commit": (auto_commit, "too early"),
+    "an outage taken for poison": (an_outage_taken_for_poison, "dead letters"),
     "dead letters in an outage": (dead_letters_in_an_outage, "dead letters"),
 }
 

@@ -1,16 +1,18 @@
 """The consumer loop: outages are waited out, poison is put aside, no effect is skipped."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from hashlib import sha256
 
 import anyio
 import pytest
 
-from sfm_core.errors import Misconfigured, Unavailable
-from sfm_events.codec import encode
-from sfm_events.dead_letters import dlq_of, original_headers
-from sfm_events.ports import Delivered, Message, Partition
+from sfm_core.errors import Corrupt, Misconfigured, TooLarge, Unavailable
+from sfm_events.codec import decode, encode
+from sfm_events.dead_letters import dlq_of, is_cut, original_headers, said_of
+from sfm_events.event import MemoryEvent
+from sfm_events.ports import Delivered, Message, Partition, Poison
 from sfm_events.writing import document_of
 from tests.unit.sfm_events.consumers import GROUP, QUICK, TOPIC, Bench, until
 from tests.unit.sfm_events.events import a_foreign_event, an_event
@@ -130,6 +132,113 @@ async def test_a_bug_that_one_record_brings_out_stops_no_other() -> None:
     assert bench.dead() == {(TOPIC, 0, 2): "crash: KeyError"}
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        Corrupt("the record store reports damage"),
+        Misconfigured("the role lacks a privilege"),
+        ExceptionGroup("of tasks", [ValueError("what came of it"), Unavailable("the store")]),
+        ExceptionGroup("of tasks", [ExceptionGroup("inner", [Unavailable("the store")])]),
+    ],
+)
+async def test_no_outage_puts_a_record_aside(error: Exception) -> None:
+    bench = Bench()
+    bench.publish(*[an_event(str(n)) for n in range(5)])
+    sound, tries = bench.effects.handle, 0
+
+    async def fails(events: Sequence[Delivered]) -> None:
+        nonlocal tries
+        tries += 1
+        if tries < 6:
+            raise error
+        await sound(events)
+
+    bench.effects.handle = fails  # type: ignore[method-assign]
+    async with bench.running() as loop:
+        await until(lambda: tries == 3)
+        assert not loop.health.ready
+        await until(lambda: bench.is_at_rest)
+    assert (len(bench.effects.made), bench.dead()) == (5, {})
+
+
+async def test_a_source_that_reports_damage_is_waited_for() -> None:
+    bench = Bench()
+    bench.publish(an_event())
+    source = bench.broker.join(GROUP, TOPIC)
+    sound, tries = source.lags, 0
+
+    async def damaged() -> Mapping[Partition, int]:
+        nonlocal tries
+        tries += 1
+        if tries < 3:
+            raise Corrupt("the record store reports damage")
+        return await sound()
+
+    source.lags = damaged  # type: ignore[method-assign]
+    stopping = anyio.Event()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(bench.loop(source).run, stopping)
+        await until(lambda: bench.is_at_rest)
+        stopping.set()
+
+
+async def test_poison_in_a_group_is_poison() -> None:
+    bench = Bench()
+    bench.publish(an_event("1"), an_event("2"))
+    sound = bench.effects.handle
+
+    async def fails(events: Sequence[Delivered]) -> None:
+        if len(events) == 2:
+            raise ExceptionGroup("of tasks", [Poison("one is wrong", offenders={0: "wrong"})])
+        await sound(events)
+
+    bench.effects.handle = fails  # type: ignore[method-assign]
+    async with bench.running():
+        await until(lambda: bench.is_at_rest)
+    assert bench.dead() == {(TOPIC, 0, 0): "wrong"}
+
+
+async def test_a_bug_in_reading_one_record_stops_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    def odd(raw: bytes) -> MemoryEvent:
+        if raw == b"{":
+            raise RecursionError
+        return decode(raw)
+
+    monkeypatch.setattr("sfm_events.judging.decode", odd)
+    bench = Bench()
+    bench.broker.append(TOPIC, b"k", b"{")
+    bench.publish(an_event())
+    async with bench.running():
+        await until(lambda: bench.is_at_rest)
+    assert bench.dead() == {(TOPIC, 0, 0): "crash: RecursionError"}
+
+
+async def test_what_another_member_has_now_is_not_committed() -> None:
+    """It was done before it was lost, and could not be committed then."""
+    bench = Bench(partitions=2)
+    bench.publish(*[an_event(str(n)) for n in range(12)])
+    source = bench.broker.join(GROUP, TOPIC)
+    asked: list[dict[Partition, int]] = []
+
+    async def commit(nexts: Mapping[Partition, int]) -> Collection[Partition]:
+        asked.append(dict(nexts))
+        if len(asked) == 1:
+            for partition in source.owned():
+                if partition.number == 1:
+                    source.assign({Partition(TOPIC, 0): nexts[Partition(TOPIC, 0)]})
+            raise Unavailable("the answer was lost")
+        return set()
+
+    source.commit = commit  # type: ignore[method-assign]
+    stopping = anyio.Event()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(bench.loop(source).run, stopping)
+        await until(lambda: len(asked) > 1)
+        stopping.set()
+    assert {one.number for one in asked[0]} == {0, 1}
+    assert {one.number for one in asked[1]} == {0}
+
+
 async def test_what_is_no_event_never_reaches_the_handler() -> None:
     bench = Bench()
     for value in (b"{", b"[]", None, b'{"id":7}'):
@@ -208,9 +317,33 @@ async def test_a_good_record_between_lets_the_count_begin_anew() -> None:
     assert len(bench.dead()) == 40
 
 
+async def test_a_record_too_large_for_a_dead_letter_is_put_aside_in_part() -> None:
+    """Compressed it passed its topic's limit."""
+    bench = Bench()
+    large = b"x" * (5 * 1024 * 1024)
+    bench.broker.append(TOPIC, b"k", b"{")
+    bench.broker.append(TOPIC, b"k", large)
+    bench.publish(an_event())
+    async with bench.running() as loop:
+        await until(lambda: bench.is_at_rest and loop.health.ready)
+    whole, part = sorted(bench.broker.records(dlq_of(TOPIC)), key=lambda one: len(one.value or b""))
+    assert (whole.value, is_cut(whole)) == (b"{", False)
+    assert (part.value, is_cut(part)) == (large[: 16 * 1024], True)
+    said = said_of(part)
+    assert (said["bytes"], said["sha256"]) == (str(len(large)), sha256(large).hexdigest())
+    assert (said["topic"], said["partition"], said["offset"]) == (TOPIC, "0", "1")
+    assert said["reason"].startswith("too-large: ")
+    assert len(bench.effects.made) == 1
+
+
 async def test_a_dead_letter_that_no_topic_takes_halts_the_loop() -> None:
     bench = Bench()
-    bench.broker.append(TOPIC, b"k", b"x" * (5 * 1024 * 1024))
+    bench.broker.append(TOPIC, b"k", b"{")
+
+    async def refuses(messages: Sequence[Message]) -> None:
+        raise TooLarge(f"{len(messages)} are too large")
+
+    bench.producer.send = refuses  # type: ignore[method-assign]
     async with bench.running() as loop:
         await until(lambda: loop.health.detail.startswith("halted"))
     assert bench.committed() == 0

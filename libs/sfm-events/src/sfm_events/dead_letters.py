@@ -1,6 +1,7 @@
 """What is kept of a record that can never succeed: its bytes, and why."""
 
 from datetime import datetime
+from hashlib import sha256
 from typing import Final
 
 from sfm_core.encode.values import instant
@@ -9,6 +10,11 @@ from sfm_events.ports import Headers, Message, Record
 PREFIX: Final = "sfm-"
 """Of the headers that a dead letter adds."""
 _REASON_BYTES: Final = 1000
+_CUT: Final = "too large to keep whole"
+_CUT_BYTES: Final = 16 * 1024
+_CUT_KEY_BYTES: Final = 1024
+_ROOT_CHARS: Final = 400
+"""More than any place has: anybody can send a header of this name."""
 
 
 def dlq_of(topic: str) -> str:
@@ -19,8 +25,9 @@ def dlq_of(topic: str) -> str:
 def dead_letter(record: Record, reason: str, *, consumer: str, at: datetime) -> Message:
     """The record as it was, with headers that say why, whence, by whom and when.
 
-    They are `sfm-reason`, `-topic`, `-partition`, `-offset`, `-consumer` and `-at`. What an
-    earlier dead letter said of it is left out.
+    They are `sfm-reason`, `-topic`, `-partition`, `-offset`, `-consumer`, `-at` and `-root`: where
+    the record was before it was put back for the first time. What else an earlier dead letter
+    said of it is left out.
     """
     said = {
         "reason": reason.encode("utf-8", "replace")[:_REASON_BYTES],
@@ -29,6 +36,7 @@ def dead_letter(record: Record, reason: str, *, consumer: str, at: datetime) -> 
         "offset": str(record.offset).encode(),
         "consumer": consumer.encode(),
         "at": instant(at).encode(),
+        "root": root_of(record).encode(),
     }
     added = tuple((PREFIX + name, value) for name, value in said.items())
     return Message(
@@ -39,13 +47,44 @@ def dead_letter(record: Record, reason: str, *, consumer: str, at: datetime) -> 
     )
 
 
+def cut(letter: Message) -> Message:
+    """What is kept of a letter that is too large: the head of its record, and what to know it by.
+
+    `sfm-bytes` and `sfm-sha256` are of its whole value; it can still be where it was.
+    """
+    said = said_in(letter.headers)
+    said["reason"] = f"{said.get('reason', '')[: _REASON_BYTES // 8]} ({_CUT})"
+    said["bytes"] = str(len(letter.value))
+    said["sha256"] = sha256(letter.value).hexdigest()
+    return Message(
+        topic=letter.topic,
+        key=letter.key[:_CUT_KEY_BYTES],
+        value=letter.value[:_CUT_BYTES],
+        headers=tuple((PREFIX + name, value.encode()) for name, value in said.items()),
+    )
+
+
+def is_cut(record: Record) -> bool:
+    """Whether a dead letter holds only a part of its record."""
+    return "sha256" in said_of(record)
+
+
+def root_of(record: Record) -> str:
+    """Where a record, or that of a dead letter, was before it was put back for the first time."""
+    said = said_of(record)
+    place = record.partition.topic, str(record.partition.number), str(record.offset)
+    names = ("topic", "partition", "offset")
+    here = "/".join(said.get(name, own) for name, own in zip(names, place, strict=True))
+    return said.get("root", here)[:_ROOT_CHARS]
+
+
 def revived(record: Record, topic: str) -> Message:
-    """The record as it was before it became a dead letter, for its topic."""
+    """The record as it was before it became a dead letter, for its topic; with its root."""
     return Message(
         topic=topic,
         key=record.key or b"",
         value=record.value or b"",
-        headers=original_headers(record.headers),
+        headers=((PREFIX + "root", root_of(record).encode()), *original_headers(record.headers)),
     )
 
 

@@ -38,3 +38,5 @@ def _judged(record: Record) -> Delivered | str:
     except InvalidInput as error:
         said = "; ".join(f"{fault.path or '/'} {fault.message}" for fault in error.faults)
         return f"{error.kind}: {said}"
+    except Exception as error:  # noqa: BLE001 - a bug that one record brings out stops no other
+        return f"crash: {type(error).__name__}"

@@ -7,10 +7,12 @@ from typing import final
 
 import anyio
 
-from sfm_core.errors import InvalidInput, Misconfigured, SfmError, Unavailable
+from sfm_core.errors import InvalidInput, SfmError
 from sfm_core.ports import Clock, NoTelemetry, Telemetry
 from sfm_core.runtime.clock import SystemClock
+from sfm_events.burying import write_letters
 from sfm_events.dead_letters import dead_letter
+from sfm_events.failures import essence, is_outage
 from sfm_events.health import READY, Health
 from sfm_events.judging import Place, decoded, place_of
 from sfm_events.patience import Patience
@@ -38,7 +40,7 @@ class _Halted(Exception):
 class ConsumerLoop:
     """Feeds a handler from a source until told to stop.
 
-    An outage (`Unavailable`, of the handler, the source or the dead-letter topic) keeps what is in
+    An outage (`is_outage`, of the handler, the source or the dead-letter topic) keeps what is in
     hand, pauses the source and tries again, for as long as it takes. What can never succeed is
     found by halving (`Settling`) and goes to the dead-letter topic with its reason, while what is
     good goes on. Any other exception of the handler is taken for poison: a bug that one record
@@ -111,7 +113,7 @@ class ConsumerLoop:
             fetched = await self._source.fetch(
                 limit=self._policy.max_records, wait_s=self._policy.poll_s
             )
-        except Unavailable as error:
+        except SfmError as error:
             await self._patience.wait_out(error, "source", stopping)
             return
         for batch in self._batches(fetched):
@@ -162,22 +164,29 @@ class ConsumerLoop:
         tried = settling.following()
         try:
             await self._handle(tried)
-        except (Unavailable, Misconfigured) as error:
+        except Exception as error:  # noqa: BLE001 - at the border to the dead letters, none is let through
+            return await self._failed(settling, essence(error), dead, stopping)
+        done.update(place_of(one.record) for one in settling.handled())
+        self._patience.well()
+        return True
+
+    async def _failed(
+        self, settling: Settling, error: Exception, dead: dict[Place, str], stopping: anyio.Event
+    ) -> bool:
+        """As `_try`, of which it is the end."""
+        if isinstance(error, SfmError) and is_outage(error):
             await self._patience.wait_out(error, "handler", stopping)
             return not stopping.is_set()
-        except Poison as poison:
-            self._found(settling, poison, dead)
-        except SfmError as error:
-            if error.retriable:
-                await self._patience.wait_out(error, "handler", stopping)
-                return not stopping.is_set()
-            self._found(settling, Poison(f"{error.kind}: {error.detail}"), dead)
-        except Exception as error:  # at the border to the dead letters, none is let through
-            log.exception("consumer.crashed", extra={"consumer": self._name})
-            self._found(settling, Poison(f"crash: {type(error).__name__}"), dead)
+        if isinstance(error, Poison):
+            poison = error
+        elif isinstance(error, SfmError):
+            poison = Poison(f"{error.kind}: {error.detail}")
         else:
-            done.update(place_of(one.record) for one in settling.handled())
-            self._patience.well()
+            log.error("consumer.crashed", exc_info=error, extra={"consumer": self._name})
+            poison = Poison(f"crash: {type(error).__name__}")
+        self._patience.failed("poison")
+        for one, why in settling.poisoned(poison):
+            dead[place_of(one.record)] = why
         return True
 
     async def _handle(self, tried: Sequence[Delivered]) -> None:
@@ -200,11 +209,6 @@ class ConsumerLoop:
                 lag_s = max(0.0, (now - one.event.at).total_seconds())
                 self._telemetry.observe("consumer_lag_seconds", lag_s, **labels)
 
-    def _found(self, settling: Settling, poison: Poison, dead: dict[Place, str]) -> None:
-        self._patience.failed("poison")
-        for one, why in settling.poisoned(poison):
-            dead[place_of(one.record)] = why
-
     async def _bury(
         self,
         batch: Sequence[Record],
@@ -215,7 +219,7 @@ class ConsumerLoop:
         """Write the dead letters of a batch; false when a stop came before it was possible.
 
         Raises:
-            _Halted: there are too many in a row, or one is refused.
+            _Halted: there are too many in a row, or one is refused, cut short as well.
         """
         letters: list[Message] = []
         in_a_row = self._dead_in_a_row
@@ -241,12 +245,12 @@ class ConsumerLoop:
 
     async def _send(self, letters: Sequence[Message], stopping: anyio.Event) -> bool:
         try:
-            await self._producer.send(letters)
-        except Unavailable as error:
-            await self._patience.wait_out(error, "dead letters", stopping)
-            return False
+            await write_letters(self._producer, letters)
         except InvalidInput as error:
             raise _Halted(f"a dead letter is refused: {error.detail}") from error
+        except SfmError as error:
+            await self._patience.wait_out(error, "dead letters", stopping)
+            return False
         self._telemetry.count("consumer_dead_lettered_total", len(letters), consumer=self._name)
         return True
 
@@ -262,12 +266,18 @@ class ConsumerLoop:
                 stuck.add(record.partition)
 
     async def _commit(self) -> bool:
-        """Commit what is done; what could not be committed is tried again with the next."""
+        """Commit what is done; what could not be committed is tried again with the next.
+
+        What is another member's now is for that one to commit.
+        """
+        owned = set(self._source.owned())
+        for partition in self._committing.keys() - owned:
+            del self._committing[partition]
         if not self._committing:
             return True
         try:
             await self._source.commit(dict(self._committing))
-        except Unavailable as error:
+        except SfmError as error:
             self._patience.ill(error, "commit")
             return False
         self._committing.clear()

@@ -5,7 +5,7 @@ from typing import final
 
 import anyio
 
-from sfm_core.errors import SfmError, Unavailable
+from sfm_core.errors import SfmError
 from sfm_core.ports import Telemetry
 from sfm_events.backoff import Backoff
 from sfm_events.health import READY, Health
@@ -41,7 +41,7 @@ class Patience:
         until = anyio.current_time() + seconds
         try:
             fetched = await self._source.fetch(limit=1, wait_s=seconds)
-        except Unavailable:
+        except SfmError:
             await anyio.sleep_until(until)
             return
         for partition, records in fetched.items():  # of partitions that were just assigned

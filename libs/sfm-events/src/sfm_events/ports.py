@@ -60,7 +60,8 @@ class Producer(Protocol):
         Raises:
             Unavailable: the transport does not answer in time. Any of them may have been
                 published, or be yet: sending again may repeat them, and consumers do not mind.
-            InvalidInput: a message is too large, or the topic refuses it; which is said.
+            TooLarge: a message is larger than its topic takes; none or some were published.
+            InvalidInput: the topic refuses one otherwise; which is said.
         """
         ...
 

@@ -40,6 +40,8 @@ class LogGroups(Protocol):
     async def read(self, *, after: int, limit: int) -> Sequence[Unsent]:
         """The next events behind a position, sent or not, by position.
 
+        At most `limit`, and one at least where there are any.
+
         Ends before the first position that a transaction under way may still bring: so no event
         is passed over. What was erased is not there any more.
 

@@ -10,7 +10,7 @@ from typing import Final, final
 import anyio
 import anyio.lowlevel
 
-from sfm_core.errors import InvalidInput, Unavailable
+from sfm_core.errors import InvalidInput, TooLarge, Unavailable
 from sfm_events.ports import Message, Partition, Record
 
 MAX_MESSAGE_BYTES: Final = 4 * 1024 * 1024
@@ -70,7 +70,7 @@ class InMemoryBroker:
             if message.topic not in self._topics:
                 raise InvalidInput(f"there is no topic {message.topic}")
             if len(message.value) > MAX_MESSAGE_BYTES:
-                raise InvalidInput(f"the message has more than {MAX_MESSAGE_BYTES} bytes")
+                raise TooLarge(f"the message has more than {MAX_MESSAGE_BYTES} bytes")
         for message in messages:
             for _ in range(self.copies):
                 self._append(message.topic, message.key, message.value, message.headers)

@@ -10,9 +10,10 @@ from uuid import uuid4
 import anyio
 import anyio.lowlevel
 
-from sfm_core.errors import Unavailable
+from sfm_core.errors import SfmError
 from sfm_core.jsontext import dumps
 from sfm_core.offload import off_loop
+from sfm_core.owned import owned_tasks
 from sfm_core.ports import LogGroups
 from sfm_core.ports.outbox import Unsent
 from sfm_events.codec import key_of
@@ -26,6 +27,10 @@ log = logging.getLogger(__name__)
 
 LOG: Final = Partition("memory_events", 0)
 """All there is to read; an offset is a position of the log."""
+LEAVE_S: Final = 2.0
+"""Longest wait for leaving the group in order."""
+_BEATS: Final = 3
+"""How often a member is heard of in a session."""
 _INLINE_EVENTS: Final = 8
 
 
@@ -59,9 +64,11 @@ class PostgresTransport:
         with self._listening() as ear:
             source = PostgresSource(self._groups, group, ear, self._policy)
             try:
-                yield source
+                async with owned_tasks() as tasks:
+                    tasks.start_soon(source.live)
+                    yield source
             finally:
-                with anyio.CancelScope(shield=True), suppress(Unavailable):
+                with anyio.move_on_after(LEAVE_S, shield=True), suppress(SfmError):
                     await source.leave()
 
     @asynccontextmanager
@@ -74,8 +81,9 @@ class PostgresTransport:
 class PostgresSource:
     """Implements `Source` over `LogGroups`.
 
-    A member that is silent for longer than its session loses the log to the next that asks, and
-    learns of it when it commits or fetches: its commits are refused from then on.
+    While `live` runs, the member is heard of however long the handling of a batch takes. One that
+    is silent for longer than its session loses the log to the next that asks, and learns of it
+    when it is heard of again or commits: its commits are refused from then on.
     """
 
     def __init__(self, groups: LogGroups, group: str, ear: Ear, policy: ReaderPolicy) -> None:
@@ -129,6 +137,14 @@ class PostgresSource:
             return {}
         return {LOG: await self._groups.behind(self._after)}
 
+    async def live(self) -> None:
+        """Let it be known that this member lives; for as long as it does."""
+        while True:
+            await anyio.sleep(self._policy.session_s / _BEATS)
+            if self._after is not None:
+                with suppress(SfmError):  # who fetches or commits will hear of it
+                    await self._claim()
+
     async def leave(self) -> None:
         """Let another member read at once."""
         if self._after is not None:
@@ -137,17 +153,21 @@ class PostgresSource:
 
     async def _be_heard(self) -> None:
         """Take the log when it is free, and say now and then that this member lives."""
-        now = anyio.current_time()
-        if self._after is not None and now < self._renew_at:
+        if self._after is not None and anyio.current_time() < self._renew_at:
             return
+        position = await self._claim()
+        if position is not None and self._after is None:
+            self._after, self._is_paused = position, False
+
+    async def _claim(self) -> int | None:
+        now = anyio.current_time()
         position = await self._groups.claim(
             self._group, self._member, session_s=self._policy.session_s
         )
         if position is None:
             self._lose()
-        elif self._after is None:
-            self._after, self._is_paused = position, False
-        self._renew_at = now + self._policy.session_s / 3
+        self._renew_at = now + self._policy.session_s / _BEATS
+        return position
 
     async def _read(self, limit: int) -> Sequence[Record]:
         if self._after is None or self._is_paused:
@@ -158,6 +178,8 @@ class PostgresSource:
         records = await off_loop(
             lambda: [_record(one) for one in found], when=len(found) > _INLINE_EVENTS
         )
+        if not self.owned():  # any more
+            return ()
         self._after = records[-1].offset
         return records
 

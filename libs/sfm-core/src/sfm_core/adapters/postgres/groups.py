@@ -36,7 +36,7 @@ class PostgresLogGroups:
             return bool(await connection.fetchval(_SQL["commit_group"], group, member, position))
 
     async def read(self, *, after: int, limit: int) -> Sequence[Unsent]:
-        async with self._pool.scoped(EVERY_NAMESPACE) as connection:
+        async with self._pool.paged(EVERY_NAMESPACE) as connection:
             # before the statement's own snapshot: what ends in between is then seen
             horizon = await connection.fetchval(_SQL["horizon_of_all"])
             if horizon is None or horizon <= after:
