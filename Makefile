@@ -12,7 +12,7 @@ T ?=
 A ?=
 
 .PHONY: help setup-dev run test test-containers differential canaries check fmt lint types layers lock-check gen-check bench bench-quality bench-slab \
-	bench-service soak fuzz example gen settings clean stack stack-down stack-status chaos
+	bench-service bench-pipeline soak fuzz example gen settings clean stack stack-down stack-status chaos
 
 help: ## Print this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' Makefile
@@ -90,7 +90,7 @@ gen: .venv/.ready-dev ## Write the generated files anew
 gen-check: .venv/.ready-dev
 	$(PY) scripts/gen.py --check
 
-bench: bench-slab bench-quality bench-service ## Every benchmark; each prints a table
+bench: bench-slab bench-quality bench-service bench-pipeline ## Every benchmark; each prints a table
 
 bench-quality: .venv/.ready-bench ## How well recall finds the evidence, with an ablation per leg
 	$(PY) -m benchmarks.recall_quality $(A)
@@ -100,6 +100,9 @@ bench-slab: .venv/.ready-bench ## Exact vector search beside FAISS, usearch and 
 
 bench-service: .venv/.ready-bench ## REST under an open-loop load
 	$(PY) -m benchmarks.service $(A)
+
+bench-pipeline: .venv/.ready-dev ## Events: lag, throughput, catching up, memory, cost as the log grows
+	$(PY) -m benchmarks.pipeline $(A)
 
 soak: .venv/.ready-dev ## Whether memory grows (A="--recalls 1000000 --abandoned 10000")
 	$(PY) -m benchmarks.soak $(A)

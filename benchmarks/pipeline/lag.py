@@ -15,12 +15,10 @@ import os
 import secrets
 import subprocess
 import sys
-import tempfile
 from collections import deque
-from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from random import Random
 from threading import Thread
 from time import perf_counter, time
@@ -30,6 +28,9 @@ import httpx
 import orjson
 import psutil
 
+from benchmarks.pipeline.meter import postgres, spent
+from benchmarks.pipeline.report import Cell, Table, quantile
+from benchmarks.pipeline.running import alone, scratch
 from sfm_core.adapters.postgres.migrate import migrate
 from sfm_standalone.postgres import EmbeddedPostgres
 
@@ -123,35 +124,21 @@ async def load(client: httpx.AsyncClient, rate: float) -> None:
         turn += 1
 
 
-def spent(processes: Iterable[psutil.Process]) -> dict[int, float]:
-    """Seconds of processor time by process id."""
-    found = {}
-    for process in processes:
-        with suppress(psutil.NoSuchProcess):  # a backend that idled too long
-            found[process.pid] = sum(process.cpu_times()[:2])
-    return found
-
-
 async def idle(reader: Api) -> tuple[float, float]:
     """Share of a core, in %, of the reading process and of PostgreSQL when nothing is asked.
 
     PostgreSQL serves the process that writes too, which looks for changes just as often.
     """
-    everybody = psutil.Process().children(recursive=True)
-    postgres = [process for process in everybody if process.name() == "postgres"]
-    before = spent([reader.process, *postgres])
+    watched = [reader.process, *postgres()]
+    before = spent(watched)
     await anyio.sleep(IDLE_S)
-    after = spent([reader.process, *postgres])
+    after = spent(watched)
     took = {pid: 100.0 * (after[pid] - before[pid]) / IDLE_S for pid in before.keys() & after}
     own = took.pop(reader.process.pid)
     return own, sum(took.values())
 
 
-def quantile(values: Sequence[float], share: float) -> float:
-    return sorted(values)[min(len(values) - 1, int(share * len(values)))]
-
-
-async def measured(dsn: str, interval_s: float, arguments: argparse.Namespace) -> str:
+async def measured(dsn: str, interval_s: float, arguments: argparse.Namespace) -> dict[str, Cell]:
     """One row of the table."""
     with api(dsn, interval_s) as one, api(dsn, interval_s) as other:
         async with one.client() as writer, other.client() as reader:
@@ -169,26 +156,37 @@ async def measured(dsn: str, interval_s: float, arguments: argparse.Namespace) -
                     tasks.start_soon(load, writer, arguments.load)
                 found, alone = await lags(writer, reader, arguments.writes)
                 tasks.cancel_scope.cancel()
-    points = " | ".join(f"{quantile(found, share):.0f}" for share in (0.5, 0.95, 0.99))
-    recall = f"{quantile(alone, 0.5):.1f}"
-    return f"| {1000 * interval_s:.0f} | {points} | {recall} | {quiet[0]:.1f} | {quiet[1]:.1f} |"
+    return {
+        "interval ms": round(1000 * interval_s),
+        "lag p50": round(quantile(found, 0.5)),
+        "p95": round(quantile(found, 0.95)),
+        "p99": round(quantile(found, 0.99)),
+        "recall p50": quantile(alone, 0.5),
+        "idle: % of a core": quiet[0],
+        "PostgreSQL": quiet[1],
+    }
 
 
-async def run(arguments: argparse.Namespace) -> None:
-    print(f"{arguments.writes} writes each, {arguments.load:g} other writes a second")
-    print("| interval ms | lag p50 | p95 | p99 | recall p50 | idle: % of a core | PostgreSQL |")
-    print("|---|---|---|---|---|---|---|")
-    async with EmbeddedPostgres.open(Path(arguments.folder)) as postgres:
-        await migrate(postgres.dsn)
-        for interval_s in map(float, arguments.intervals.split(",")):
-            print(await measured(postgres.dsn, interval_s, arguments), flush=True)
+async def tables(arguments: argparse.Namespace) -> list[Table]:
+    about = (
+        f"From a write's answer to another process showing it, ms, {arguments.writes} writes, "
+        f"{arguments.load:g} other writes a second:"
+    )
+    with scratch() as folder:
+        async with EmbeddedPostgres.open(folder) as server:
+            await migrate(server.dsn)
+            rows = [
+                await measured(server.dsn, float(interval), arguments)
+                for interval in arguments.intervals.split(",")
+            ]
+    return [Table("lag", about, rows)]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--writes", type=int, default=200, help="lag: measured")
+    parser.add_argument("--load", type=float, default=0.0, help="lag: other writes a second")
+    parser.add_argument("--intervals", default="0.1,0.05,0.025", help="lag: feed intervals, s")
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--writes", type=int, default=200)
-    parser.add_argument("--load", type=float, default=0.0, help="other writes a second")
-    parser.add_argument("--intervals", default="0.1,0.05,0.025", help="feed intervals, seconds")
-    with tempfile.TemporaryDirectory(prefix="sfm-bench-") as folder:
-        Path(folder).chmod(0o755)  # PostgreSQL may run as another user below it
-        anyio.run(run, parser.parse_args(namespace=argparse.Namespace(folder=folder)))
+    alone(__doc__, add_arguments, tables)

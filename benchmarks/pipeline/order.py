@@ -17,9 +17,8 @@ from pathlib import Path
 from time import perf_counter
 from uuid import UUID
 
-import anyio
-
-from benchmarks import standalone
+from benchmarks.pipeline.report import Cell, Row, Table, quantile
+from benchmarks.pipeline.running import alone
 from benchmarks.service.material import material
 from sfm_core.adapters.hash_embedder import HashEmbedder
 from sfm_core.adapters.inmemory import InMemoryStore
@@ -32,7 +31,6 @@ from sfm_core.recall.engine import RecallEngine, RecallPolicy
 from sfm_core.testing.fakes import ManualClock
 from sfm_core.text import effective_text
 
-DATA = standalone.ROOT.parent / "shared" / "data"
 NAMESPACE = "order"
 SLICE = 500
 
@@ -91,8 +89,8 @@ def shown(result: RecallResult) -> list[object]:
 
 async def compared(
     slab: RecallEngine, afar: RecallEngine, store: CountingStore, queries: Sequence[RecallQuery]
-) -> str:
-    """One row of the table, without its head."""
+) -> dict[str, Cell]:
+    """One row of the table, without the mode and `top_k`."""
     equal = said = wrong = 0
     reads: list[int] = []
     took: dict[str, list[float]] = {"slab": [], "afar": []}
@@ -110,21 +108,22 @@ async def compared(
         said += degraded
         wrong += not same and not degraded
     count = len(queries)
-    reads.sort()
-    middles = " | ".join(f"{sorted(took[name])[count // 2]:.1f}" for name in ("slab", "afar"))
-    return (
-        f"{equal / count:.3f} | {said / count:.3f} | {wrong} "
-        f"| {reads[count // 2]} | {reads[int(0.95 * count)]} | {middles}"
-    )
+    return {
+        "equal": f"{equal / count:.3f}",
+        "says so": f"{said / count:.3f}",
+        "wrong": wrong,
+        "reads p50": quantile(reads, 0.5),
+        "p95": quantile(reads, 0.95),
+        "slab ms": quantile(took["slab"], 0.5),
+        "afar ms": quantile(took["afar"], 0.5),
+    }
 
 
-async def run(arguments: argparse.Namespace) -> None:
+async def tables(arguments: argparse.Namespace) -> list[Table]:
     embedder, clock = HashEmbedder(), ManualClock(datetime.now(UTC) + timedelta(days=1))
     store, index, questions = await filled(arguments.rows, arguments.data, embedder)
     policy = RecallPolicy(deadline_s=60.0, patience_s=30.0)
-    print(f"{arguments.rows} memories, {arguments.questions} questions")
-    print("| mode | top_k | equal | says so | wrong | reads p50 | p95 | slab ms | afar ms |")
-    print("|---|---|---|---|---|---|---|---|---|")
+    rows: list[Row] = []
     async with (
         RecallEngine.open(
             records=store,
@@ -148,13 +147,19 @@ async def run(arguments: argparse.Namespace) -> None:
                     RecallQuery(query=question, mode=mode, top_k=top_k)
                     for question in questions[: arguments.questions]
                 ]
-                row = await compared(slab, afar, store, asked)
-                print(f"| {mode.value} | {top_k} | {row} |", flush=True)
+                found = await compared(slab, afar, store, asked)
+                rows.append({"mode": mode.value, "top_k": top_k, **found})
+    about = (
+        f"Recall over a vector index beside recall over a slab, {arguments.rows} memories, "
+        f"{arguments.questions} questions:"
+    )
+    return [Table("order", about, rows)]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--rows", type=int, default=6000, help="order: memories")
+    parser.add_argument("--questions", type=int, default=200, help="order: asked of each kind")
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=6000)
-    parser.add_argument("--questions", type=int, default=200)
-    parser.add_argument("--data", type=Path, default=DATA, help="folder with locomo.json")
-    anyio.run(run, parser.parse_args())
+    alone(__doc__, add_arguments, tables)

@@ -10,21 +10,19 @@ by the kv-writer's handler. Every stage runs alone.
 """
 
 import argparse
-import logging
-import platform
 import secrets
-import tempfile
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from time import perf_counter, process_time
 from uuid import uuid4
 
 import anyio
 import anyio.lowlevel
 
+from benchmarks.pipeline.meter import Moment
+from benchmarks.pipeline.report import Cell, Table
+from benchmarks.pipeline.running import alone, scratch
 from sfm_core.adapters.postgres.inbox import PostgresInbox
 from sfm_core.adapters.postgres.migrate import migrate
 from sfm_core.adapters.postgres.outbox import PostgresOutbox
@@ -49,22 +47,26 @@ TEXT = "Tea at four with Ada, who had just come back from the harbour. " * 4
 INFO = EmbedderInfo(name="none", model_revision="none", dim=384, semantic=False, floor=0.0)
 
 
-@dataclass
-class Row:
-    stage: str
-    events: int
-    wall_s: float
-    cpu_s: float
+class Stages:
+    """Each is timed by itself."""
 
-    def __str__(self) -> str:
-        rate = self.events / self.wall_s
-        return f"| {self.stage} | {rate:.0f} | {1e6 * self.cpu_s / self.events:.0f} |"
+    def __init__(self) -> None:
+        self.rows: list[dict[str, Cell]] = []
 
-
-async def timed(stage: str, events: int, work: Callable[[], Awaitable[object]]) -> None:
-    wall, cpu = perf_counter(), process_time()
-    await work()
-    print(Row(stage, events, perf_counter() - wall, process_time() - cpu), flush=True)
+    async def timed(self, stage: str, events: int, work: Callable[[], Awaitable[object]]) -> None:
+        before = Moment.now()
+        await work()
+        took = Moment.now().since(before)
+        per = took.per(events)
+        self.rows.append(
+            {
+                "stage": stage,
+                "events/s": round(events / took.wall_s),
+                "µs of CPU each": round(per["own_us"]),
+                "of PostgreSQL": round(per["postgres_us"]),
+                "events/s for each core it uses": round(1e6 / per["own_us"]),
+            }
+        )
 
 
 class Nowhere:
@@ -146,16 +148,18 @@ async def joined(
         yield read
 
 
-async def run(arguments: argparse.Namespace, bootstrap: str) -> None:
+async def measured(
+    arguments: argparse.Namespace, folder: Path, bootstrap: str
+) -> list[dict[str, Cell]]:
+    stages = Stages()
+    timed = stages.timed
     count = arguments.events
     topics = [f"bench.{secrets.token_hex(4)}" for _ in range(2)]
     ours, theirs = [
         KafkaSettings(kafka_bootstrap_servers=(bootstrap,), kafka_memory_events_topic=topic)
         for topic in topics
     ]
-    print(f"{count} events, {platform.machine()}, Python {platform.python_version()}")
-    print("| stage | events/s | µs of CPU each |\n|---|---|---|")
-    async with EmbeddedPostgres.open(Path(arguments.folder)) as postgres:
+    async with EmbeddedPostgres.open(folder) as postgres:
         await migrate(postgres.dsn)
         async with open_pool(postgres.dsn, size=8) as pool:
             outbox, inbox = PostgresOutbox(pool), PostgresInbox(pool)
@@ -176,13 +180,19 @@ async def run(arguments: argparse.Namespace, bootstrap: str) -> None:
             writer = KvWriter(inbox=inbox, info=INFO, clock=SystemClock())
             async with joined(transport, Counted(writer)) as read:
                 await timed("kv-writer, foreign events", count, lambda: read(count))
+    return stages.rows
+
+
+async def tables(arguments: argparse.Namespace) -> list[Table]:
+    with scratch() as folder, kafka() as node:
+        rows = await measured(arguments, folder, node.bootstrap)
+    about = f"Each stage alone, one process, {arguments.events} events of some 500 bytes:"
+    return [Table("throughput", about, rows)]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--events", type=int, default=20_000, help="throughput: of each stage")
 
 
 if __name__ == "__main__":
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it complains while a topic is made
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--events", type=int, default=20_000)
-    with tempfile.TemporaryDirectory(prefix="sfm-bench-") as folder, kafka() as node:
-        Path(folder).chmod(0o755)  # PostgreSQL may run as another user below it
-        given = parser.parse_args(namespace=argparse.Namespace(folder=folder))
-        anyio.run(run, given, node.bootstrap)
+    alone(__doc__, add_arguments, tables)
