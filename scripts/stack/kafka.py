@@ -9,7 +9,7 @@ from scripts.stack.programs import TOPIC
 from sfm_core.errors import Misconfigured, Unavailable
 from sfm_events.kafka_settings import KafkaSettings
 from sfm_events.transports.kafka_connection import KafkaConnection
-from sfm_events.transports.kafka_topics import ensure_topics, topics_of
+from sfm_events.transports.kafka_topics import Topics, topics_of
 from tests.servers.kafka_process import (
     Node,
     format_command,
@@ -57,5 +57,5 @@ async def provide_topics(bootstrap: str, *, partitions: int) -> None:
     """
     settings = KafkaSettings(kafka_bootstrap_servers=(bootstrap,), kafka_memory_events_topic=TOPIC)
     events, letters = topics_of(settings)
-    wanted = [replace(events, partitions=partitions), letters]
-    await ensure_topics(await KafkaConnection.of(settings), wanted)
+    wanted = Topics(replace(events, partitions=partitions), letters)
+    await wanted.ensure(await KafkaConnection.of(settings))

@@ -12,7 +12,7 @@ from sfm_core.errors import Unavailable
 from sfm_events.transports.kafka_membership import Membership
 from sfm_events.transports.kafka_producer import KafkaProducer
 from sfm_events.transports.kafka_source import KafkaSource
-from sfm_events.transports.kafka_topics import Topic
+from sfm_events.transports.kafka_topics import Topic, Topics
 from tests.servers.kafka import TestKafka, leader_of
 from tests.servers.kafka_nodes import KafkaCluster, KafkaNode
 from tests.servers.kafka_traffic import Traffic, connection_to, numbered
@@ -28,7 +28,7 @@ def quiet(caplog: pytest.LogCaptureFixture) -> None:
 
 @asynccontextmanager
 async def traffic(bootstrap: str, name: str, *, send_s: float = 2.0) -> AsyncGenerator[Traffic]:
-    topics = [Topic(name=name, partitions=3)]
+    topics = Topics(Topic(name=name, partitions=3))
     connection = await connection_to(bootstrap)
     membership = Membership(group=name, topics=(name,), session_s=1.5)
     async with (
@@ -93,7 +93,7 @@ async def test_a_frozen_broker_is_waited_for(own_kafka: KafkaNode) -> None:
 
 
 async def test_ends_in_bounded_time_while_the_broker_is_silent(own_kafka: KafkaNode) -> None:
-    topics = [Topic(name="silent", partitions=1)]
+    topics = Topics(Topic(name="silent", partitions=1))
     connection = await connection_to(own_kafka.bootstrap)
     membership = Membership(group="silent", topics=("silent",))
     try:

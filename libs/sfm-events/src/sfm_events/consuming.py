@@ -76,11 +76,14 @@ class Consumer:
 
     loop: ConsumerLoop
     dependencies: Callable[[], Awaitable[Sequence[Dependency]]]
+    remarks: Callable[[], Sequence[str]] = tuple
+    """What is not as it should be with the transport, and stops nothing."""
 
     async def ready(self) -> Readiness:
         """Whether the loop goes on and the dependencies are there."""
         health = self.loop.health
-        events = Dependency(name="events", ok=health.ready, required=True, detail=health.detail)
+        detail = health.detail or "; ".join(self.remarks())
+        events = Dependency(name="events", ok=health.ready, required=True, detail=detail)
         return Readiness(dependencies=(events, *await self.dependencies()))
 
 

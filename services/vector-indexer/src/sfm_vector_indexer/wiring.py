@@ -69,4 +69,5 @@ async def _opened(
             telemetry=telemetry,
             tracing=tracing,
         ) as loop:
-            yield Consumer(loop, worker.dependencies)
+            remarks = (lambda: kafka.remarks) if kafka is not None else tuple
+            yield Consumer(loop, worker.dependencies, remarks)

@@ -1,6 +1,7 @@
 """Kafka as a transport of events: opened from its settings, in one place."""
 
 import logging
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Final, Self, final
 
@@ -9,7 +10,7 @@ from sfm_events.transports.kafka_connection import KafkaConnection
 from sfm_events.transports.kafka_membership import Membership
 from sfm_events.transports.kafka_producer import KafkaProducer
 from sfm_events.transports.kafka_source import KafkaSource
-from sfm_events.transports.kafka_topics import topics_of
+from sfm_events.transports.kafka_topics import Topics, topics_of
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -21,7 +22,7 @@ class KafkaTransport:
     def __init__(self, settings: KafkaSettings, connection: KafkaConnection) -> None:
         self._settings = settings
         self._connection = connection
-        self._topics = topics_of(settings)
+        self._topics = Topics(*topics_of(settings))
 
     @classmethod
     async def connect(cls, settings: KafkaSettings) -> Self:
@@ -44,6 +45,13 @@ class KafkaTransport:
             Misconfigured: as `connect`.
         """
         return await self._connection.check()
+
+    @property
+    def remarks(self) -> Sequence[str]:
+        """In what the topics that are there fall short of what is needed; empty while no client
+        has connected yet.
+        """
+        return self._topics.differences
 
     def producer(self) -> AbstractAsyncContextManager[KafkaProducer]:
         """Publishes to both topics, and makes them where they are missing."""

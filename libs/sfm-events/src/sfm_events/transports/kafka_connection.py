@@ -3,7 +3,7 @@
 import ssl
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final, Self
 
@@ -23,8 +23,8 @@ class KafkaConnection:
     """What every client of one cluster is made with."""
 
     servers: tuple[str, ...]
-    arguments: Mapping[str, Any]
-    """Keyword arguments for aiokafka, without the addresses."""
+    arguments: Mapping[str, Any] = field(repr=False)
+    """Keyword arguments for aiokafka, without the addresses; with the password."""
 
     @classmethod
     async def of(cls, settings: KafkaSettings) -> Self:

@@ -9,13 +9,13 @@ inside (0.14) is known here and nowhere else.
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Final
 
 import anyio
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import ProducerClosed
 
@@ -81,6 +81,15 @@ def is_broken(client: AIOKafkaConsumer) -> bool:
 
 def life_of(client: AIOKafkaConsumer) -> Life:
     return Life(client._coordinator.member_id, client._coordinator.generation)
+
+
+def leaders_of(
+    client: AIOKafkaConsumer, partitions: Iterable[TopicPartition]
+) -> Mapping[TopicPartition, int]:
+    """Which broker leads each, as last heard; those that have none are left out."""
+    cluster = client._client.cluster
+    leaders = {one: cluster.leader_for_partition(one) for one in partitions}
+    return {one: leader for one, leader in leaders.items() if leader is not None and leader >= 0}
 
 
 async def _ended(end: Callable[[], Coroutine[Any, Any, None]], within_s: float) -> bool:

@@ -32,13 +32,16 @@ class Membership:
 
 
 def make_consumer(connection: KafkaConnection, membership: Membership) -> AIOKafkaConsumer:
-    """A client that is not started and subscribes to nothing yet. Nothing commits by itself."""
+    """A client that is not started and subscribes to nothing yet. Nothing commits by itself, and
+    what another producer's transaction took back is not read.
+    """
     session_ms = int(membership.session_s * 1000)
     return AIOKafkaConsumer(
         bootstrap_servers=list(connection.servers),
         group_id=membership.group,
         group_instance_id=membership.instance_id,
         enable_auto_commit=False,
+        isolation_level="read_committed",
         auto_offset_reset="earliest",
         partition_assignment_strategy=(StickyPartitionAssignor,),
         session_timeout_ms=session_ms,

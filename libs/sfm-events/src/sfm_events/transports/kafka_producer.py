@@ -16,7 +16,7 @@ from sfm_events.ports import Message
 from sfm_events.transports.kafka_connection import KafkaConnection
 from sfm_events.transports.kafka_faults import translated
 from sfm_events.transports.kafka_inside import drop_producer, end_producer
-from sfm_events.transports.kafka_topics import MAX_LETTER_BYTES, Topic, ensure_topics
+from sfm_events.transports.kafka_topics import MAX_LETTER_BYTES, Topics
 
 SEND_S: Final = 10.0
 """Longest wait for one `send`."""
@@ -45,13 +45,13 @@ class KafkaProducer:
     def __init__(
         self,
         connection: KafkaConnection,
-        topics: Sequence[Topic],
+        topics: Topics | None,
         *,
         tasks: anyio.abc.TaskGroup,
         send_s: float,
     ) -> None:
         self._connection = connection
-        self._topics = topics
+        self._topics = topics or Topics()
         self._tasks = tasks
         self._send_s = send_s
         self._starting = anyio.Lock()
@@ -62,7 +62,7 @@ class KafkaProducer:
     async def open(
         cls,
         connection: KafkaConnection,
-        topics: Sequence[Topic] = (),
+        topics: Topics | None = None,
         *,
         send_s: float = SEND_S,
         stop_s: float = STOP_S,
@@ -105,7 +105,7 @@ class KafkaProducer:
             return self._client
 
     async def _start(self) -> AIOKafkaProducer:
-        await ensure_topics(self._connection, self._topics)
+        await self._topics.ensure(self._connection)
         client = self._made()
         try:
             await client.start()

@@ -26,13 +26,14 @@ from sfm_events.transports.kafka_inside import (
     is_in_touch,
     life_of,
 )
+from sfm_events.transports.kafka_lags import ends_of, reached_by
 from sfm_events.transports.kafka_membership import Membership, make_consumer
-from sfm_events.transports.kafka_topics import Topic, ensure_topics
+from sfm_events.transports.kafka_topics import Topics
 
 SETTLE_S: Final = 5.0
 """How long a partition is kept back from the group until what was fetched of it is committed."""
 COMMIT_S: Final = 5.0
-"""Longest wait for a commit, or for the ends of the partitions."""
+"""Longest wait for a commit."""
 START_S: Final = 5.0
 STOP_S: Final = 2.0
 TOUCH_S: Final = 3.0
@@ -56,14 +57,14 @@ class KafkaSource(ConsumerRebalanceListener):
         self,
         connection: KafkaConnection,
         membership: Membership,
-        topics: Sequence[Topic],
+        topics: Topics | None,
         tasks: anyio.abc.TaskGroup,
         *,
         commit_s: float,
     ) -> None:
         self._connection = connection
         self._membership = membership
-        self._topics = topics
+        self._topics = topics or Topics()
         self._tasks = tasks
         self._commit_s = commit_s
         self._client: AIOKafkaConsumer | None = None
@@ -81,7 +82,7 @@ class KafkaSource(ConsumerRebalanceListener):
         cls,
         connection: KafkaConnection,
         membership: Membership,
-        topics: Sequence[Topic] = (),
+        topics: Topics | None = None,
         *,
         commit_s: float = COMMIT_S,
         stop_s: float = STOP_S,
@@ -156,14 +157,12 @@ class KafkaSource(ConsumerRebalanceListener):
         client, owned = self._client, self._holdings.owned
         if client is None or not owned:
             return {}
-        with translated("say how far it is"), anyio.fail_after(self._commit_s):
-            ends = await client.end_offsets([_raw(partition) for partition in owned])
-            found: dict[Partition, int] = {}
-            for tp, end in ends.items():
-                at = self._holdings.following(_named(tp))
-                reached = at if at is not None else await client.position(tp)
-                found[_named(tp)] = max(0, end - reached)
-            return found
+        ends = await ends_of(client, [_raw(partition) for partition in owned])
+        found: dict[Partition, int] = {}
+        for tp, end in ends.items():
+            reached = await reached_by(client, tp, self._holdings.following(_named(tp)))
+            found[_named(tp)] = max(0, end - reached)
+        return found
 
     async def on_partitions_revoked(self, _revoked: Collection[TopicPartition]) -> None:
         """Called by aiokafka before the group is joined anew; the member lives on meanwhile.
@@ -215,7 +214,7 @@ class KafkaSource(ConsumerRebalanceListener):
         return self._client
 
     async def _start(self) -> AIOKafkaConsumer:
-        await ensure_topics(self._connection, self._topics)
+        await self._topics.ensure(self._connection)
         client = make_consumer(self._connection, self._membership)
         try:
             with translated("let in a consumer"), anyio.fail_after(START_S):
@@ -245,7 +244,7 @@ class KafkaSource(ConsumerRebalanceListener):
         is_missing = any(client.partitions_for_topic(name) is None for name in names)
         if is_missing and now - self._last_made >= MISSING_S:
             self._last_made = now
-            await ensure_topics(self._connection, self._topics)
+            await self._topics.ensure(self._connection)
 
 
 async def _polled(
