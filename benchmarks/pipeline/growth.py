@@ -85,7 +85,9 @@ class Stages:
         self._outbox = PostgresOutbox(pool)
         self._groups = PostgresLogGroups(pool)
         self._digests, self._ledger = PostgresDigests(pool), PostgresLedger(pool)
-        self._writer = KvWriter(inbox=PostgresInbox(pool), info=INFO, clock=SystemClock())
+        self._writer = KvWriter(
+            inbox=PostgresInbox(pool), info=INFO, producer=Kept(), clock=SystemClock()
+        )
         self._token = 0
         self._head = 0
         self._relayed: list[Message] = []

@@ -177,7 +177,7 @@ async def measured(
             transport = await KafkaTransport.connect(theirs)
             async with transport.producer() as producer:
                 await send(producer, topics[1], foreign(count))
-            writer = KvWriter(inbox=inbox, info=INFO, clock=SystemClock())
+            writer = KvWriter(inbox=inbox, info=INFO, producer=Nowhere(), clock=SystemClock())
             async with joined(transport, Counted(writer)) as read:
                 await timed("kv-writer, foreign events", count, lambda: read(count))
     return stages.rows

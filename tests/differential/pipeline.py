@@ -28,6 +28,7 @@ from sfm_core.runtime.clock import SystemClock
 from sfm_core.testing.writes import an_upsert
 from sfm_events.event import MemoryEvent
 from sfm_events.ports import Delivered
+from sfm_events.transports.inmemory import InMemoryBroker, InMemoryProducer
 from sfm_kv_writer.handler import KvWriter
 from sfm_vector_indexer.handler import VectorIndexer
 from tests.servers.events import canonical, delivered
@@ -94,7 +95,10 @@ class Pipeline:
         self.vectors = InMemoryVectors()
         self._digests = InMemoryDigests(self.store)
         self._writer = KvWriter(
-            inbox=InMemoryInbox(self.store), info=EMBEDDER.info, clock=SystemClock()
+            inbox=InMemoryInbox(self.store),
+            info=EMBEDDER.info,
+            producer=InMemoryProducer(InMemoryBroker()),
+            clock=SystemClock(),
         )
         indexing = Indexing(
             records=self.store, mender=self._digests, embedder=EMBEDDER, vectors=self.vectors

@@ -84,6 +84,7 @@ def system(own_kafka: KafkaNode, qdrant_url: str, module_database: str) -> Itera
             "QDRANT_URL": qdrant_url,
             "QDRANT_COLLECTION": COLLECTION,
             "SFM_SHUTDOWN_GRACE_SECONDS": "4",
+            "SFM_LINK_WAIT_SECONDS": "0",
         }
         make_topics(own_kafka.bootstrap)
         writer = stack.enter_context(service("sfm_kv_writer", **env))
@@ -199,7 +200,7 @@ async def test_poison_is_put_aside_with_its_reason_while_good_keys_go_on(system:
 async def test_what_was_put_aside_is_applied_once_when_it_comes_again_after_the_fix(
     system: System,
 ) -> None:
-    """A link whose ends are not there yet: its bytes are good once they are."""
+    """A link whose ends are not there, and which may not wait: its bytes are good once they are."""
     namespace = f"fix-{uuid4().hex[:8]}"
     link = event(namespace=namespace, type="linked", link={"from": [1], "to": [2]})
     await system.topic.publish([link])

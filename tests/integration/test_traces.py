@@ -138,7 +138,12 @@ async def relay_and_consume(dsn: str, broker: InMemoryBroker, tracing: Tracing) 
         consumers: list[tuple[str, Handler]] = [
             (
                 "kv-writer handle",
-                KvWriter(inbox=stores.inbox, info=worker.embedder.info, clock=worker.clock),
+                KvWriter(
+                    inbox=stores.inbox,
+                    info=worker.embedder.info,
+                    producer=InMemoryProducer(InMemoryBroker()),
+                    clock=worker.clock,
+                ),
             ),
             (
                 "vector-indexer handle",

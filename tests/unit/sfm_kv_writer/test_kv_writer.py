@@ -19,12 +19,14 @@ from sfm_core.testing.fakes import RecordingTelemetry
 from sfm_core.testing.writes import an_upsert, at
 from sfm_events.event import MemoryEvent
 from sfm_events.ports import Poison
+from sfm_events.transports.inmemory import InMemoryBroker, InMemoryProducer
 from sfm_kv_writer.arrivals import place_of
 from sfm_kv_writer.handler import KvWriter
 from tests.servers.events import a_link, delivered, foreign, published
 
 INFO = HashEmbedder().info
 NAMESPACE = "default"
+NOWHERE = InMemoryProducer(InMemoryBroker())
 
 
 class Harness:
@@ -34,7 +36,9 @@ class Harness:
         self.writer = KvWriter(
             inbox=InMemoryInbox(self.store),
             info=INFO,
+            producer=NOWHERE,
             clock=SystemClock(),
+            link_wait_s=0.0,
             telemetry=self.telemetry,
         )
 
@@ -115,7 +119,9 @@ async def test_events_of_the_log_ask_nothing_of_the_store() -> None:
 
     store, telemetry = InMemoryStore(), RecordingTelemetry()
     await store.apply(NAMESPACE, [an_upsert("1"), an_upsert("2")])
-    writer = KvWriter(inbox=NoInbox(), info=INFO, clock=SystemClock(), telemetry=telemetry)
+    writer = KvWriter(
+        inbox=NoInbox(), info=INFO, producer=NOWHERE, clock=SystemClock(), telemetry=telemetry
+    )
     await writer.handle([delivered(event) for event in published(store, NAMESPACE)])
     assert telemetry.counted == [("inbox_events_total", 2, {"acceptance": "own"})]
 
@@ -155,7 +161,7 @@ async def test_a_namespace_that_is_held_does_not_stop_the_others() -> None:
                 raise Unavailable("others hold the namespace")
             return await inbox.accept(namespace, arrivals, now=now)
 
-    writer = KvWriter(inbox=HeldInOne(), info=INFO, clock=SystemClock())
+    writer = KvWriter(inbox=HeldInOne(), info=INFO, producer=NOWHERE, clock=SystemClock())
     events = [foreign(namespace=name, coordinate=at("1")) for name in ("held", "free")]
     with pytest.raises(Unavailable):
         await writer.handle([delivered(event) for event in events])
@@ -308,7 +314,7 @@ async def test_an_outage_is_no_poison() -> None:
         ) -> Sequence[Acceptance]:
             raise Unavailable("the store does not answer")
 
-    writer = KvWriter(inbox=Down(), info=INFO, clock=SystemClock())
+    writer = KvWriter(inbox=Down(), info=INFO, producer=NOWHERE, clock=SystemClock())
     with pytest.raises(Unavailable):
         await writer.handle([delivered(foreign(id=uuid4()))])
 

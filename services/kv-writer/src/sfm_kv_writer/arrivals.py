@@ -28,6 +28,7 @@ from sfm_core.remember import content_key
 from sfm_core.text import effective_text
 from sfm_events.event import MemoryEvent
 from sfm_events.ports import Delivered
+from sfm_kv_writer.waiting import Wait
 
 NORM_TOLERANCE: Final = 1e-3
 _WORD: Final = 32
@@ -56,7 +57,7 @@ def arrival_of(delivered: Delivered, info: EmbedderInfo) -> Arrival:
         event_id=known_as(event.event_id),
         copy_of=event.event_id if event.event_id.version == _DERIVED else None,
         at=event.at,
-        taken_at=delivered.record.at,
+        taken_at=Wait.of(delivered.record).first_at,
         change=change,
         version=event.version,
         named=event.id if event.coordinate is None and event.type not in _LINKS else None,

@@ -40,13 +40,16 @@ async def _opened(
     settings: KvWriterSettings, telemetry: PrometheusTelemetry, tracing: Tracing
 ) -> AsyncGenerator[Consumer]:
     transport = await KafkaTransport.connect(settings.kafka)
-    async with open_worker(
+    worker_of = open_worker(
         settings.core, embeds=False, indexes=False, telemetry=tracing.observing(telemetry)
-    ) as worker:
+    )
+    async with worker_of as worker, transport.producer() as producer:
         handler = KvWriter(
             inbox=worker.stores.inbox,
             info=worker.embedder.info,
+            producer=producer,
             clock=worker.clock,
+            link_wait_s=settings.worker.link_wait_seconds,
             telemetry=worker.telemetry,
         )
         async with open_loop(
@@ -58,4 +61,4 @@ async def _opened(
             telemetry=telemetry,
             tracing=tracing,
         ) as loop:
-            yield Consumer(loop, worker.dependencies)
+            yield Consumer(loop, worker.dependencies, lambda: transport.remarks)

@@ -22,6 +22,7 @@ SFM_NAMES: Final = frozenset(
         "SFM_HTTP_HOST",
         "SFM_HTTP_PORT",
         "SFM_LANGUAGE",
+        "SFM_LINK_WAIT_SECONDS",
         "SFM_LOG_LEVEL",
         "SFM_MAX_MEMORY_SIZE",
         "SFM_METRICS_HOST",
