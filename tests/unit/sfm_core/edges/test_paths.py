@@ -96,6 +96,11 @@ def test_a_memory_without_links_is_nowhere() -> None:
     assert way({(0, 1, "related"): 1.0}, 5, 0, dead=frozenset()) is None
 
 
+@pytest.mark.parametrize("gone", [0, 1])
+def test_an_end_that_is_gone_meanwhile_has_no_way(gone: int) -> None:
+    assert way({(0, 1, "related"): 1.0}, 0, 1, dead=frozenset({gone})) is None
+
+
 def test_a_search_ends_when_its_time_is_over() -> None:
     links: Links = {(n, n + 1, "related"): 1.0 for n in range(8)}
     with pytest.raises(DeadlineExceeded):

@@ -52,7 +52,7 @@ def strongest_way(
     graph = _Linked(edges, type=type, live=live, until=perf_counter() + deadline_s)
     try:
         length, nodes = nx.bidirectional_dijkstra(graph, begins, leads, weight="length")
-    except nx.NetworkXNoPath:
+    except (nx.NetworkXNoPath, nx.NodeNotFound):  # an end may be gone by now, or expired
         return None
     found = tuple(UUID(bytes=edges.ids[node]) for node in nodes)
     return Way(memories=found, weight=1.0 / length)

@@ -64,4 +64,4 @@ RETURNING seq, at;
 
 -- last_erasure --
 -- Where in the log the namespace was last erased; no row: never.
-SELECT seq FROM memory_events WHERE namespace = $1 AND type = 'erased' ORDER BY seq DESC LIMIT 1;
+SELECT seq FROM memory_events WHERE type = 'erased' AND namespace = $1 ORDER BY seq DESC LIMIT 1;
