@@ -43,4 +43,7 @@ async def test_what_others_wrote_without_a_vector_is_embedded_and_indexed(
             while handled not in shown:
                 shown = (await client.get("/metrics")).text
         assert (await client.get("/v1/a/stats")).json()["pending_index"] == 0
+        told = (await client.get("/readyz")).json()["dependencies"]
+        [indexer] = [one for one in told if one["name"] == "vector-indexer"]
+        assert (indexer["ok"], indexer["required"]) == (True, False)
     assert "sfm_indexed_points_total 1.0" in shown

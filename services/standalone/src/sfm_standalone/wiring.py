@@ -19,10 +19,13 @@ from sfm_core.owned import owned_tasks
 from sfm_core.runtime.api_settings import ApiSettings
 from sfm_core.runtime.core_settings import CoreSettings
 from sfm_core.runtime.metrics import PrometheusTelemetry, open_telemetry
+from sfm_core.runtime.readiness import Dependency
 from sfm_core.runtime.secret import Secret
 from sfm_core.runtime.tracing import Tracing
 from sfm_events.consumer_settings import ConsumerSettings
 from sfm_events.consuming import open_loop
+from sfm_events.health import Health
+from sfm_events.loop import ConsumerLoop
 from sfm_events.transports.postgres import PostgresTransport
 from sfm_standalone.postgres import EmbeddedPostgres
 from sfm_standalone.settings import StandaloneSettings
@@ -91,15 +94,35 @@ async def open_app(
         owned_tasks() as tasks,
     ):
         tasks.start_soon(runtime.schedule.run)
+        indexing: list[ConsumerLoop] = []
         if runtime.vectors is not None:
-            tasks.start_soon(_index, runtime, telemetry, tracing)
+            tasks.start_soon(_index, runtime, telemetry, tracing, indexing)
         api = ApiSettings.of(settings.http, token)
-        yield create_app(runtime, api, telemetry=telemetry, tracing=tracing), telemetry
+        yield (
+            create_app(
+                runtime,
+                api,
+                telemetry=telemetry,
+                tracing=tracing,
+                also=lambda: [_indexer(loop.health) for loop in indexing],
+            ),
+            telemetry,
+        )
 
 
-async def _index(runtime: Runtime, telemetry: PrometheusTelemetry, tracing: Tracing) -> None:
+def _indexer(health: Health) -> Dependency:
+    """As `/readyz` tells it: recall answers without, and stores tell the index themselves."""
+    return Dependency(name=INDEXER, ok=health.ready, required=False, detail=health.detail)
+
+
+async def _index(
+    runtime: Runtime,
+    telemetry: PrometheusTelemetry,
+    tracing: Tracing,
+    running: list[ConsumerLoop],
+) -> None:
     """Bring the vector index up to the log, until cancelled: what the vector-indexer does, over
-    the log of the record store. A cut in between is gone over again.
+    the log of the record store. A cut in between is gone over again. `running` gets its loop.
     """
     async with open_loop(
         INDEXER,
@@ -115,6 +138,7 @@ async def _index(runtime: Runtime, telemetry: PrometheusTelemetry, tracing: Trac
         telemetry=telemetry,
         tracing=tracing,
     ) as loop:
+        running.append(loop)
         await loop.run(anyio.Event())
 
 
