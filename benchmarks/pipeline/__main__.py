@@ -1,4 +1,5 @@
-"""The event pipeline measured, part by part; prints the tables and writes the raw results.
+"""The event pipeline measured, part by part; prints a table for each, one of all in
+the end, and writes the raw results.
 
     python -m benchmarks.pipeline [--parts lag,throughput,catchup,order,memory,growth] [sizes]
 
@@ -19,6 +20,7 @@ from benchmarks import standalone
 from benchmarks.pipeline import catchup, growth, lag, memory, order, throughput
 from benchmarks.pipeline.report import Table
 from benchmarks.pipeline.running import DATA, quiet
+from benchmarks.pipeline.summary import summary
 
 PARTS: Final = {
     "lag": lag,
@@ -48,6 +50,7 @@ def main() -> None:
     for part in PARTS.values():
         part.add_arguments(parser)
     arguments = parser.parse_args()
+    results: dict[str, Any] = {}
     for name in arguments.parts.split(","):
         load = round(os.getloadavg()[0], 1)
         tables = anyio.run(PARTS[name].tables, arguments)
@@ -55,7 +58,9 @@ def main() -> None:
             if table.shown:
                 print(f"{table.markdown()}\n", flush=True)
         origin = {**standalone.where(), "load_average": load}
-        standalone.write(arguments.out, kept(arguments.out, tables, origin))
+        results = kept(arguments.out, tables, origin)
+        standalone.write(arguments.out, results)
+    print(summary(results).markdown())
 
 
 if __name__ == "__main__":

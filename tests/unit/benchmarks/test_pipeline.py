@@ -3,6 +3,7 @@
 import json
 from argparse import ArgumentParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from benchmarks.pipeline.growth import by_stage
 from benchmarks.pipeline.memory import compared
 from benchmarks.pipeline.meter import Moment
 from benchmarks.pipeline.report import Cell, Table, growth, quantile
+from benchmarks.pipeline.summary import summary
 
 
 def looks(*seen: tuple[float, float, float]) -> list[Progress]:
@@ -86,6 +88,26 @@ def test_a_moment_tells_microseconds_an_event() -> None:
     assert took.per(1_000) == pytest.approx(
         {"wall_us": 2000.0, "own_us": 1000.0, "postgres_us": 500.0}
     )
+
+
+def test_the_summary_says_the_worst_of_each_part_and_leaves_out_what_never_ran() -> None:
+    def part(*rows: dict[str, Cell]) -> dict[str, Any]:
+        return {"commit": "0123456789abcdef", "rows": rows}
+
+    found = summary(
+        {
+            "lag": part(
+                {"interval ms": 100, "lag p50": 1, "p95": 2, "p99": 3},
+                {"interval ms": 50, "lag p50": 4, "p95": 5, "p99": 6},
+            ),
+            "order": part({"equal": "1.000", "wrong": 0}, {"equal": "0.995", "wrong": 1}),
+            "growth": part(
+                {"stage": "relay", "last / first": "1.10"}, {"stage": "x", "last / first": "0.90"}
+            ),
+        }
+    )
+    assert [row["found"] for row in found.rows] == ["4 / 5 / 6", "0.995; 1", "1.10 (relay)"]
+    assert {row["commit"] for row in found.rows} == {"0123456789ab"}
 
 
 def test_a_quantile_occurred() -> None:
