@@ -159,25 +159,38 @@ async def test_a_url_that_is_none_is_said_without_showing_it(url: str) -> None:
             pass
 
 
+def test_who_began_before_the_breaker_opened_does_not_end_the_try_of_another() -> None:
+    now = 0.0
+    breaker = Breaker(lambda: now, of="Redis")
+    straggler = breaker.enter()
+    for _ in range(FAILURES):
+        breaker.failed(breaker.enter())
+    now += FIRST_PAUSE_S
+    breaker.enter()
+    for late in (breaker.failed, breaker.left):
+        late(straggler)
+        assert not breaker.passes
+    breaker.succeeded()
+    assert breaker.passes
+
+
 def test_a_breaker_lets_one_try_and_its_pause_doubles() -> None:
     now = 0.0
     breaker = Breaker(lambda: now, of="Redis")
     for _ in range(FAILURES):
-        breaker.enter()
-        breaker.failed()
+        breaker.failed(breaker.enter())
     with pytest.raises(Unavailable):
         breaker.enter()
     now += FIRST_PAUSE_S
-    breaker.enter()
+    ticket = breaker.enter()
     with pytest.raises(Unavailable):
         breaker.enter()
-    breaker.failed()
+    breaker.failed(ticket)
     now += FIRST_PAUSE_S
     with pytest.raises(Unavailable):
         breaker.enter()
     now += FIRST_PAUSE_S
-    breaker.enter()
-    breaker.left()
+    breaker.left(breaker.enter())
     breaker.enter()
     breaker.succeeded()
     assert not breaker.is_open

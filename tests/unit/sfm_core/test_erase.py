@@ -9,7 +9,7 @@ import pytest
 from sfm_core.adapters.embedder_statistics import EmbedderStatistics
 from sfm_core.adapters.hash_embedder import HashEmbedder
 from sfm_core.coordinates import Coordinate
-from sfm_core.errors import Conflict, Unavailable
+from sfm_core.errors import Conflict, Misconfigured, SfmError, Unavailable
 from sfm_core.factory import create_memory_system
 from sfm_core.generations import Generations
 from sfm_core.model import F32, Applied, EmbedderInfo, MemoryDraft, RecallQuery
@@ -81,20 +81,27 @@ async def test_recalls_find_nothing_of_what_was_erased_and_all_that_came_after()
 
 
 class StoppedCache:
-    """A projection that does not answer."""
+    """A projection that does not answer, or not to us."""
+
+    def __init__(self, error: SfmError) -> None:
+        self._error = error
 
     async def forget(self, namespace: str, *, position: int) -> int:
-        raise Unavailable("the cache does not answer", namespace=namespace, position=position)
+        raise self._error
 
     async def held(self, namespace: str) -> int:
         raise AssertionError(namespace)
 
 
-async def test_what_does_not_answer_is_said_and_fails_nothing() -> None:
+@pytest.mark.parametrize("error", [Unavailable("down"), Misconfigured("the key is wrong")])
+async def test_what_does_not_answer_is_said_and_fails_nothing(error: SfmError) -> None:
     async with twin_runtime() as runtime:
         await runtime.remember.store("a", Coordinate("1"), TEA)
-        runtime.erase._projections = {"cache": StoppedCache(), **runtime.erase._projections}
+        runtime.erase._projections = {"cache": StoppedCache(error), **runtime.erase._projections}
+        woken: list[str] = []
+        runtime.erase._wake = woken.append
         receipt = await runtime.erase.erase("a")
+        assert woken == ["a"]
         left = {one.store: one.left for one in receipt.stores}
         assert (left["cache"], left["views"], receipt.complete) == (None, 0, False)
 

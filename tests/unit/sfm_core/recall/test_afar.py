@@ -16,7 +16,7 @@ from benchmarks.service.material import material
 from benchmarks.standalone import ROOT
 from sfm_core.adapters.hash_embedder import HashEmbedder
 from sfm_core.coordinates import Coordinate
-from sfm_core.errors import Unavailable
+from sfm_core.errors import Misconfigured, SfmError, Unavailable
 from sfm_core.filters import And, Filter, Not, Op, Term
 from sfm_core.model import (
     Box,
@@ -60,7 +60,7 @@ class Index:
 
     def __init__(self, store: SwitchedStore) -> None:
         self._store = store
-        self.is_down = False
+        self.fails_with: SfmError | None = None
         self.lacks: set[UUID] = set()
         self.asked: list[int] = []
         self.held_points: int | None = None
@@ -68,8 +68,8 @@ class Index:
         self._rows: list[ViewRow] = []
 
     async def search(self, namespace: str, query: VectorQuery) -> Sequence[VectorHit]:
-        if self.is_down:
-            raise Unavailable("the index is down")
+        if self.fails_with is not None:
+            raise self.fails_with
         self.asked.append(query.limit)
         token = await self._store.moment()
         if token != self._token:
@@ -288,16 +288,24 @@ async def test_an_index_that_is_not_filled_yet_is_not_believed(
 
 
 class OwedWal:
-    """Something is owed to the index."""
+    """These are owed to the index."""
+
+    def __init__(self) -> None:
+        self.ids: list[UUID] = []
+
+    async def noted(self, namespace: str, *, limit: int) -> Sequence[UUID]:
+        del namespace
+        return self.ids[:limit]
 
     async def size(self, namespace: str | None = None) -> tuple[int, datetime | None]:
-        del namespace
-        return 1, OLD
+        raise NotImplementedError
 
     async def owe(self, namespace: str, ids: Collection[tuple[UUID, int]], *, reason: str) -> None:
         raise NotImplementedError
 
-    async def due(self, *, now: datetime, limit: int) -> Sequence[Owed]:
+    async def due(
+        self, *, now: datetime, limit: int, namespace: str | None = None
+    ) -> Sequence[Owed]:
         raise NotImplementedError
 
     async def paid(self, namespace: str, ids: Collection[tuple[UUID, int]]) -> int:
@@ -309,14 +317,13 @@ class OwedWal:
         raise NotImplementedError
 
 
-@pytest.mark.parametrize("why", ["down", "owed"])
+@pytest.mark.parametrize("error", [Unavailable("down"), Misconfigured("the key is wrong")])
 @pytest.mark.parametrize("mode", list(Mode))
-async def test_an_index_that_is_down_or_lags_is_done_without_or_its_leg_is_named(
-    why: str, mode: Mode, monkeypatch: pytest.MonkeyPatch
+async def test_an_index_that_is_away_is_done_without_or_its_leg_is_named(
+    error: SfmError, mode: Mode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    owed = OwedWal() if why == "owed" else None
-    async with both(300, owed=owed) as (slab, afar, index, questions):
-        index.is_down = why == "down"
+    async with both(300) as (slab, afar, index, questions):
+        index.fails_with = error
         query = RecallQuery(query=questions[0], mode=mode)
         assert as_bytes(await asked(afar, query)) == as_bytes(await asked(slab, query))
         monkeypatch.setattr(afar_ranking, "MOST", 50)
@@ -327,6 +334,44 @@ async def test_an_index_that_is_down_or_lags_is_done_without_or_its_leg_is_named
             found = await asked(afar, query)
             assert found.hits
             assert found.degraded == (() if mode is Mode.KEYWORD else ("vector",))
+
+
+async def test_what_is_owed_is_read_and_the_index_is_asked_for_the_rest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    owed = OwedWal()
+    async with both(owed=owed) as (slab, afar, index, questions):
+        monkeypatch.setattr(afar_ranking, "MOST", 400)
+        monkeypatch.setattr(afar_ranking, "FRESH_S", -60.0)
+        for question in questions[:10]:
+            query = RecallQuery(query=question, mode=Mode.VECTOR, top_k=5)
+            expected = await asked(slab, query)
+            index.lacks = {hit.memory.id for hit in expected.hits[:2]}
+            owed.ids = []
+            assert shown(await asked(afar, query)) != shown(expected)
+            owed.ids = sorted(index.lacks)
+            found = await asked(afar, query)
+            assert found.degraded == ()
+            assert as_bytes(found) == as_bytes(expected)
+
+
+@pytest.mark.parametrize("why", ["fresh", "owed"])
+async def test_of_more_than_can_be_read_the_nearest_that_are_known_are_kept(
+    why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owed = OwedWal()
+    async with both(owed=owed) as (slab, afar, index, questions):
+        monkeypatch.setattr(afar_ranking, "MOST", 400)
+        if why == "fresh":
+            monkeypatch.setattr(afar_ranking, "FRESH_S", 1e8)
+        else:
+            stored = await slab.store.get("acme", [Coordinate.of([n]) for n in range(ROWS)])
+            owed.ids = [memory.id for memory in stored.values()]
+        query = RecallQuery(query=questions[0], mode=Mode.VECTOR, top_k=5)
+        found = await asked(afar, query)
+        assert found.degraded == ("vector",)
+        assert shown(found) == shown(await asked(slab, query))
+        assert index.asked
 
 
 async def test_a_recall_under_writes_shows_only_what_is_there_as_it_is() -> None:

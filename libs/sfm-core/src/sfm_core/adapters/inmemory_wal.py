@@ -72,6 +72,10 @@ class InMemoryWal:
                     due_at,
                 )
 
+    async def noted(self, namespace: str, *, limit: int) -> Sequence[UUID]:
+        await anyio.lowlevel.checkpoint()
+        return list(self._store.peek(namespace).owed)[:limit]
+
     async def size(self, namespace: str | None = None) -> tuple[int, datetime | None]:
         await anyio.lowlevel.checkpoint()
         since = [owed.since for owed, _ in self._all(namespace)]

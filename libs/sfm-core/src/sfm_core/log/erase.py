@@ -1,12 +1,15 @@
 """Erasing a namespace for good, with a receipt."""
 
+import logging
 from collections.abc import Callable, Mapping
-from typing import final
+from typing import Final, final
 
-from sfm_core.errors import Unavailable
+from sfm_core.errors import SfmError
 from sfm_core.generations import Generations
 from sfm_core.model import Erased, ErasureReceipt, StoreErased
 from sfm_core.ports import Eraser, Jobs, Projection
+
+_LOG: Final = logging.getLogger(__name__)
 
 
 @final
@@ -66,6 +69,8 @@ async def _dropped(
 ) -> StoreErased:
     try:
         removed = await projection.forget(namespace, position=erased.position)
-    except Unavailable:
+        left = await projection.held(namespace)
+    except SfmError as error:  # the truth is gone already: what is left is told, and swept later
+        _LOG.warning("erase.unfinished", extra={"store": name, "detail": error.detail})
         return StoreErased(store=name, removed=0, left=None)
-    return StoreErased(store=name, removed=removed, left=await projection.held(namespace))
+    return StoreErased(store=name, removed=removed, left=left)

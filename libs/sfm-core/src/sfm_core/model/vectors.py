@@ -38,6 +38,8 @@ class VectorQuery:
     filter: Filter | None = None
     now: datetime | None = None
     """What has expired by then is left out; None: nothing has."""
+    patience_s: float | None = None
+    """What who asks would wait for an answer, at most; None: as long as the store allows."""
 
 
 @dataclass(frozen=True, slots=True)

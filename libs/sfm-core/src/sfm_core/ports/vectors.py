@@ -31,7 +31,9 @@ class VectorStore(Protocol):
     async def search(self, namespace: str, query: VectorQuery) -> Sequence[VectorHit]:
         """The live points nearest to a vector, exactly, best first; ties by id.
 
-        The filter is applied before the limit.
+        The filter is applied before the limit. A store that looks at candidates one by one may
+        end after some thousands of them: it then gives fewer than there are, or of a tie at the
+        limit not those with the lowest ids.
         """
         ...
 
@@ -95,6 +97,10 @@ class VectorWal(Protocol):
         self, namespace: str, ids: Collection[UUID], *, reason: str, due_at: datetime
     ) -> None:
         """Count an attempt and say when the next is due."""
+        ...
+
+    async def noted(self, namespace: str, *, limit: int) -> Sequence[UUID]:
+        """Memories of a namespace that are noted, whenever they are due; no more than `limit`."""
         ...
 
     async def size(self, namespace: str | None = None) -> tuple[int, datetime | None]:

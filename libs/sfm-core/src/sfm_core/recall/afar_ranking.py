@@ -12,7 +12,7 @@ import anyio
 import anyio.to_thread
 import numpy as np
 
-from sfm_core.errors import Unavailable
+from sfm_core.errors import SfmError, Unavailable
 from sfm_core.model import F32, I64, Leg, Mask, Mode, Placed, VectorHit, VectorQuery
 from sfm_core.ports import Clock, RecordStore, Telemetry, VectorStore, VectorWal
 from sfm_core.recall.afar import Afar, Missing
@@ -69,6 +69,8 @@ class _Question:
     held: int = 0
     """Points of the namespace in the index, those of what is gone too."""
     afar: Afar | None = None
+    found: I64 = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    """Rows of the hits, the nearest first."""
     reads: int = 0
     is_partial: bool = False
 
@@ -119,6 +121,7 @@ class AfarRanking:
         self._plans = plans
         self._refresh = refresh
         self._questions: list[_Question] = []
+        self._owed: Sequence[UUID] = ()
         self._read: dict[bytes, tuple[int, F32 | None]] = {}
 
     async def rank(self) -> tuple[Snapshot, Sequence[Ranked]]:
@@ -184,13 +187,12 @@ class AfarRanking:
     # -- what the index says ---------------------------------------------------------------
 
     async def _search(self) -> None:
-        """The nearest for each plan; an index that does not answer, or lags, says nothing."""
+        """The nearest for each plan, and what is owed; an index that is away says nothing."""
         wanted = [one for one in self._questions if one.plan.vector is not None]
-        if await self._lags():
-            for question in wanted:
-                question.hits = None
-            return
-        with anyio.move_on_after(self._elsewhere.patience_s):
+        if self._elsewhere.owed is not None:
+            self._owed = await self._elsewhere.owed.noted(self._namespace, limit=MOST + 1)
+        # the store keeps to the patience itself; this is for a place, and for a second call
+        with anyio.move_on_after(2 * self._elsewhere.patience_s):
             await _each([one for one in wanted if one.asked != one.limit], self._nearest)
 
     async def _nearest(self, question: _Question) -> None:
@@ -198,16 +200,16 @@ class AfarRanking:
         question.hits, question.asked = None, question.limit
         if plan.vector is not None:
             asked = VectorQuery(
-                vector=plan.vector, model_revision=plan.model_revision, limit=question.limit
+                vector=plan.vector,
+                model_revision=plan.model_revision,
+                limit=question.limit,
+                patience_s=self._elsewhere.patience_s,
             )
-            with suppress(Unavailable):
+            # whatever it says while it runs, a wrong key too, is an outage of this leg alone
+            with suppress(SfmError):
+                hits = await self._elsewhere.vectors.search(self._namespace, asked)
                 question.held = await self._held()
-                question.hits = await self._elsewhere.vectors.search(self._namespace, asked)
-
-    async def _lags(self) -> bool:
-        """Whether the index is known not to have all of the namespace."""
-        owed = self._elsewhere.owed
-        return owed is not None and (await owed.size(self._namespace))[0] > 0
+                question.hits = hits
 
     async def _held(self) -> int:
         at, held = self._elsewhere.sizes.get(self._namespace, (-COUNTED_S, 0))
@@ -222,20 +224,25 @@ class AfarRanking:
             view = self._entry.view
             snapshot = view.snapshot()
             rows = [_rows_of(view, one.hits or ()) for one in self._questions]
+            owed = [row for one in self._owed if (row := view.row_of(one.bytes)) is not None]
         now = microseconds(self._elsewhere.clock.now()) - round(1e6 * FRESH_S)
         fresh: Mask = snapshot.columns.updated_at(snapshot.rows) >= now
+        fresh[owed] = True
+        known = len(self._owed) <= MOST
         settled = int(np.count_nonzero(snapshot.alive & snapshot.embedded & ~fresh))
         for question, (found, cosines) in zip(self._questions, rows, strict=True):
             plan = question.plan
             if plan.vector is None:
                 continue
-            question.reads, question.is_partial = 0, False
+            question.reads, question.is_partial, question.found = 0, False, found
             question.afar = afar = Afar(plan.vector, snapshot.alive & snapshot.embedded)
             hits = question.hits
-            if hits is not None and question.limit <= len(hits) and settled <= question.held:
+            whole = known and settled <= question.held
+            if hits is not None and question.limit <= len(hits) and whole:
                 afar.bound(~fresh, hits[-1].score)
             seen = ~fresh[found]
-            afar.nearest(found[seen], cosines[seen])
+            if known:
+                afar.nearest(found[seen], cosines[seen])
         return snapshot
 
     # -- what is read ----------------------------------------------------------------------
@@ -273,10 +280,10 @@ class AfarRanking:
         if afar is None or not rows.size:
             return
         question.reads += rows.shape[0]
-        if question.reads > MOST:
+        is_too_much = question.reads > MOST
+        if is_too_much:  # what the index named as the nearest is kept all the same
             question.is_partial = True
-            afar.pass_over()
-            return
+            rows = afar.unknown(question.found[: min(FEW, HEAD + 2 * question.plan.query.top_k)])
         ids = [snapshot.ids[row] for row in rows.tolist()]
         await self._fetch([one for one in ids if one not in self._read])
         found = [self._read.get(one, (0, None)) for one in ids]
@@ -299,6 +306,8 @@ class AfarRanking:
         known = [vector for (_, vector), has in zip(found, have.tolist(), strict=True) if has]
         if known:
             afar.read(rows[have], np.stack([one for one in known if one is not None]))
+        if is_too_much:
+            afar.pass_over()
 
     async def _fetch(self, ids: Sequence[bytes]) -> None:
         if ids:

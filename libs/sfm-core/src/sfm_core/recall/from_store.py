@@ -9,7 +9,7 @@ from uuid import UUID
 import anyio.to_thread
 
 from sfm_core.coordinates import memory_id
-from sfm_core.errors import Unavailable
+from sfm_core.errors import SfmError
 from sfm_core.filters import payload_paths
 from sfm_core.importance import RESERVOIR
 from sfm_core.lexical.analysis import Analyzer
@@ -99,8 +99,10 @@ class FromStore:
                 kind=plan.query.kind,
                 filter=plan.query.filter,
                 now=plan.now,
+                patience_s=self._patience_s,
             )
-            with suppress(Unavailable), anyio.move_on_after(self._patience_s):
+            # whatever it says while it runs, a wrong key too, is an outage of this leg alone
+            with suppress(SfmError), anyio.move_on_after(2 * self._patience_s):
                 hits = await self._vectors.search(namespace, asked)
         return [hit.id for hit in hits]
 

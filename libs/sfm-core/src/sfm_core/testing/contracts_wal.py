@@ -37,6 +37,9 @@ class WalContract:
         assert {(one.namespace, one.reason) for one in due} == {(ns, "down")}
         count, oldest = await wal.size(ns)
         assert count == 2
+        assert sorted(await wal.noted(ns, limit=9)) == memories[:2]
+        assert len(await wal.noted(ns, limit=1)) == 1
+        assert await wal.noted(f"{ns}-b", limit=9) == []
         assert oldest == min(one.since for one in due)
         stats = await store.stats(ns)
         assert (stats.wal, stats.pending_index, stats.total) == (2, 2, 3)

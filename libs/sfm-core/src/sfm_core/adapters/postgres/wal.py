@@ -60,6 +60,11 @@ class PostgresWal:
         async with self._pool.scoped(namespace) as connection:
             await connection.execute(_SQL["failed"], namespace, sorted(ids), reason, due_at)
 
+    async def noted(self, namespace: str, *, limit: int) -> Sequence[UUID]:
+        async with self._pool.scoped(namespace) as connection:
+            rows = await connection.fetch(_SQL["noted"], namespace, limit)
+        return [plain_uuid(row["memory_id"]) for row in rows]
+
     async def size(self, namespace: str | None = None) -> tuple[int, datetime | None]:
         async with self._pool.scoped(namespace or EVERY_NAMESPACE) as connection:
             row = await connection.fetchrow(_SQL["size"], namespace)

@@ -19,13 +19,12 @@ from qdrant_client.http.exceptions import (
     UnexpectedResponse,
 )
 
-from sfm_core.adapters.breaker import Breaker
+from sfm_core.adapters.qdrant.places import CONNECTIONS, QUEUE_S, Places
 from sfm_core.errors import ErrorKind, Misconfigured, SfmError, Unavailable
 from sfm_core.ports import NoTelemetry, Telemetry
 
 BUDGET_S: Final = 1.0
 """Longest wait for one call on a few points; what moves many says how long it may take."""
-CONNECTIONS: Final = 16
 _CEILING_S: Final = 120
 """Of the client itself; the budget ends a call long before."""
 _CLOSE_S: Final = 1.0
@@ -68,7 +67,7 @@ class QdrantLink:
         budget_s: float = BUDGET_S,
     ) -> None:
         self._client = client
-        self._breaker = Breaker(anyio.current_time, of="Qdrant")
+        self._places = Places(anyio.current_time, of="Qdrant")
         self._telemetry = telemetry or NoTelemetry()
         self._budget_s = budget_s
 
@@ -96,7 +95,7 @@ class QdrantLink:
     @property
     def is_broken(self) -> bool:
         """True while calls are passed by, because earlier ones failed."""
-        return self._breaker.is_open
+        return self._places.is_broken
 
     async def call[T](
         self,
@@ -104,42 +103,51 @@ class QdrantLink:
         ask: Callable[[AsyncQdrantClient], Awaitable[T]],
         *,
         more_s: float = 0.0,
+        patience_s: float | None = None,
     ) -> T:
         """What the server answers; `more_s` is what this call may take above the usual budget.
+
+        `patience_s`: what the caller would wait at most, first for a place and then again for
+        the answer, when that is less than the budget.
 
         Raises:
             Absent: there is no such collection.
             Refused: the server refuses it; what it says is in the message.
             Unwelcome: the server refuses the credentials, or its certificate is not trusted.
-            Unavailable: no answer in time, or the breaker is open; whether it took effect is
-                then unknown.
+            Unavailable: no place or no answer in time, or the breaker is open; whether it took
+                effect is then unknown.
         """
-        self._breaker.enter()
-        started, outcome = perf_counter(), ErrorKind.UNAVAILABLE.value
-        try:
-            with anyio.fail_after(self._budget_s + more_s):
-                answer = await _asked(self._client, ask)
-        except TimeoutError as error:
-            self._breaker.failed()
-            raise Unavailable("Qdrant did not answer in time") from error
-        except (Absent, Refused):  # that it answers, it does
-            self._breaker.succeeded()
-            raise
-        except SfmError:
-            self._breaker.failed()
-            raise
-        except BaseException:  # cancelled, or a bug: says nothing of the server
-            self._breaker.left()
-            raise
-        else:
-            outcome = "ok"
-            self._breaker.succeeded()
-            return answer
-        finally:
-            took = perf_counter() - started
-            self._telemetry.observe(
-                "vector_store_duration_seconds", took, operation=operation, outcome=outcome
-            )
+        budget_s = self._budget_s + more_s
+        hurried = patience_s is not None and patience_s < budget_s
+        wait_s = QUEUE_S
+        if patience_s is not None:
+            budget_s, wait_s = min(budget_s, patience_s), patience_s
+        async with self._places.one(hurried=hurried, wait_s=wait_s) as place:
+            started, outcome = perf_counter(), ErrorKind.UNAVAILABLE.value
+            try:
+                with anyio.fail_after(budget_s):
+                    answer = await _asked(self._client, ask)
+            except TimeoutError as error:
+                place.ran_late()
+                raise Unavailable("Qdrant did not answer in time") from error
+            except (Absent, Refused):  # that it answers, it does
+                place.answered()
+                raise
+            except SfmError:
+                place.failed()
+                raise
+            except BaseException:
+                place.left()
+                raise
+            else:
+                outcome = "ok"
+                place.answered()
+                return answer
+            finally:
+                took = perf_counter() - started
+                self._telemetry.observe(
+                    "vector_store_duration_seconds", took, operation=operation, outcome=outcome
+                )
 
 
 async def _asked[T](

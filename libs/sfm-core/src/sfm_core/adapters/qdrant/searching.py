@@ -15,6 +15,8 @@ from sfm_core.model import Kind, VectorHit, VectorQuery
 _SPARE: Final = 16
 """Asked for beyond the limit, to see where a tie at its edge ends."""
 _FACTOR: Final = 4
+MOST: Final = 8192
+"""Candidates that are looked at for one search, at most: more would hold up the process."""
 _EACH_S: Final = 0.002
 
 
@@ -24,15 +26,17 @@ async def search(
     """As `VectorStore.search`, in one collection.
 
     What Qdrant cannot judge of a filter is judged here, over more and more candidates until
-    enough are admitted: the rarer they are, the dearer.
+    enough are admitted, or `MOST` were looked at: the rarer they are, the dearer.
     """
     asked = query.limit + _SPARE
+    most = max(MOST, asked)
     while True:
         hits, found, last = await _candidates(link, name, namespace, query, asked)
         best = sorted(hits, key=lambda hit: (-hit.score, hit.id))[: query.limit]
-        if found < asked or (len(best) == query.limit and best[-1].score > last):
+        is_whole = len(best) == query.limit and best[-1].score > last
+        if found < asked or is_whole or asked == most:
             return best
-        asked *= _FACTOR
+        asked = min(most, _FACTOR * asked)
 
 
 async def _candidates(
@@ -51,6 +55,7 @@ async def _candidates(
             with_payload=[POSITION] if exact else True,
         ),
         more_s=_EACH_S * asked,
+        patience_s=query.patience_s,
     )
     points = found.points
     hits = [_hit(point) for point in points if exact or _admits(query, point)]

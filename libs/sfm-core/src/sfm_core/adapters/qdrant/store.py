@@ -1,7 +1,7 @@
 """Vectors in Qdrant, fenced by log position."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Final, final
 from uuid import UUID
@@ -100,14 +100,30 @@ class QdrantVectors:
         """The floor first: whoever wrote before it is swept, whoever writes after it looks."""
 
         async def lowered() -> None:
-            names = await self._collections.ready(namespace)
-            await self._upsert(names[0], [floor(namespace, position, self._collections.dim)])
+            default = await self._collections.first()
+            await self._upsert(default, [floor(namespace, position, self._collections.dim)])
 
         await self._repeated(lowered)
         below = of_namespace(namespace, at_most(position))
         removed = await self._most(namespace, below)
         await self._delete(namespace, below)
+        await self._drop_own(namespace, below)
         return removed
+
+    async def _drop_own(self, namespace: str, below: models.Filter) -> None:
+        """Its own collection, also one from when there were such, unless there is more in it.
+
+        What a later life writes between the look and the drop is missing there until the audit
+        comes by.
+        """
+        own = self._collections.own(namespace)
+        if not await self._link.call("get", lambda client: client.collection_exists(own)):
+            return
+        with suppress(Absent):
+            await self._delete_from(own, below)
+            left = await self._link.call("count", lambda client: client.count(own))
+            if not left.count:
+                await self._collections.drop(own)
 
     async def held(self, namespace: str) -> int:
         return await self._most(namespace, of_namespace(namespace))
@@ -171,16 +187,15 @@ class QdrantVectors:
                 await self._delete(namespace, of_namespace(namespace, at_most(erased_to)))
 
     async def _delete(self, namespace: str, selected: models.Filter) -> None:
-        selector = models.FilterSelector(filter=selected)
-
-        def deleting(name: str) -> Callable[[AsyncQdrantClient], Awaitable[object]]:
-            return lambda client: client.delete(name, selector, wait=True)
-
         for name in self._collections.of(namespace):
-            try:
-                await self._link.call("delete", deleting(name), more_s=_SWEEP_S)
-            except Absent:
-                continue
+            with suppress(Absent):
+                await self._delete_from(name, selected)
+
+    async def _delete_from(self, name: str, selected: models.Filter) -> None:
+        selector = models.FilterSelector(filter=selected)
+        await self._link.call(
+            "delete", lambda client: client.delete(name, selector, wait=True), more_s=_SWEEP_S
+        )
 
     async def _most(self, namespace: str, selected: models.Filter) -> int:
         """How many points, in the collection that holds most of them."""

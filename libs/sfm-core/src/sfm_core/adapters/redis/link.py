@@ -121,22 +121,22 @@ class RedisLink:
             Unavailable: there is none in time, it is an error, or the breaker is open. Whether
                 the command took effect is then unknown.
         """
-        self._breaker.enter()
+        ticket = self._breaker.enter()
         started, outcome = perf_counter(), ErrorKind.UNAVAILABLE.value
         try:
             with anyio.fail_after(self._budget_s):
                 reply = await self._jobs.run(lambda: self._asked(command))
         except TimeoutError as error:
-            self._breaker.failed()
+            self._breaker.failed(ticket)
             raise Unavailable("Redis did not answer in time") from error
         except _Refused:
             self._breaker.succeeded()
             raise
         except SfmError:
-            self._breaker.failed()
+            self._breaker.failed(ticket)
             raise
         except BaseException:  # cancelled: says nothing of the server, and goes on
-            self._breaker.left()
+            self._breaker.left(ticket)
             raise
         else:
             outcome = "ok"

@@ -32,6 +32,10 @@ WHERE w.namespace = $1 AND w.memory_id = ANY ($2) AND w.memory_id = n.id AND w.v
 UPDATE vector_wal SET attempts = attempts + 1, reason = $3, due_at = $4
 WHERE namespace = $1 AND memory_id = ANY ($2::uuid[]);
 
+-- noted --
+-- Which memories of a namespace are owed; any so many.
+SELECT memory_id FROM vector_wal WHERE namespace = $1 LIMIT $2;
+
 -- size --
 -- How much is owed, and since when; of one namespace or of all.
 SELECT count(*) AS count, min(created_at) AS oldest
