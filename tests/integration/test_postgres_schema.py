@@ -163,7 +163,7 @@ def test_no_module_of_the_adapter_holds_sql() -> None:
         ("events", "history", ("a", UUID(int=1), 9, 9, 9), "memory_events_of_memory"),
         ("upkeep", "sweep_receipts", (YEAR_3000, 9), "idempotency_keys_aging"),
         ("ledger", "ledger_rows", ("a", "r", UUID(int=1), 9), "memories_namespace_id_key"),
-        ("wal", "due", (YEAR_3000, None, 9), "vector_wal_due"),
+        ("wal", "due", (YEAR_3000, None, 9, ["a"]), "vector_wal_due"),
         ("wal", "noted", ("a", 9), "vector_wal_pkey"),
         ("ledger", "ledger_changed", (10**12,), "memories_changed"),
         ("ledger", "ledger_changed", (10**12,), "memory_vectors_changed"),

@@ -259,3 +259,19 @@ async def test_a_memory_that_was_deleted_stays_gone_through_rebuilds_and_late_up
     await bench.index.put(NS, [late])
     assert done is not None
     assert await bench.index.digest(NS) == Digest(0, 0) == done.truth
+
+
+async def test_a_memory_of_the_life_after_many_erasures_stays_in_the_index(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bench = a_bench()
+    id_ = await stored(bench, 1)
+    generation, lives = bench.store.generation, iter(range(9))
+
+    async def erased_again(namespace: str) -> int:
+        return await generation(namespace) + next(lives)
+
+    monkeypatch.setattr(bench.store, "generation", erased_again)
+    with pytest.raises(Conflict):
+        await bench.indexing.bring(NS, [id_])
+    assert id_ in bench.index.of(NS)

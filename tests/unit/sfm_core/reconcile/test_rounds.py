@@ -6,6 +6,7 @@ from itertools import pairwise
 import pytest
 
 from sfm_core.errors import Unavailable
+from sfm_core.model import JobName
 from sfm_core.reconcile.backoff import FIRST_S, LONGEST_S
 from sfm_core.reconcile.rounds import FREE_S, REST, VIEWS_S, WHOLE_S, ParityRounds
 from sfm_core.testing.writes import an_upsert
@@ -219,3 +220,43 @@ async def test_an_index_that_is_down_is_not_asked_for_every_namespace_that_owes(
     with pytest.raises(Unavailable):
         await bench.replay.run_due()
     assert bench.index.calls == ["put"] * 3
+
+
+async def test_what_is_owed_elsewhere_waits_for_no_lock_and_no_large_debt(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("sfm_core.reconcile.wal.MAX_OWED", 2)
+    bench = a_bench()
+    for number in range(4):
+        await stored(bench, "a", coordinate=f"{number}")
+    for memory in bench.store.live("a"):
+        await bench.wal.owe("a", [(memory.id, 1)], reason="unavailable")
+    await stored(bench, "b")
+    [memory] = bench.store.live("b")
+    await bench.wal.owe("b", [(memory.id, 1)], reason="unavailable")
+    async with bench.locks.held("a", JobName.WAL):
+        assert await bench.replay.run_due() == {"put": 1}
+    assert (len(bench.owed("a")), len(bench.owed("b"))) == (4, 0)
+    await bench.wal.owe("b", [(memory.id, 1)], reason="unavailable")
+    assert await bench.replay.run_due() == {"put": 3}
+    assert (len(bench.owed("a")), len(bench.owed("b"))) == (2, 0)
+
+
+async def test_a_bug_met_in_one_namespace_leaves_the_others_sound(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bench, time = a_bench(), Time()
+    rounds = rounds_of(bench, time)
+    await stored(bench, "a", "b")
+    digest = bench.index.digest
+
+    async def faulty(namespace: str) -> object:
+        if namespace == "a":
+            raise KeyError("position")
+        return await digest(namespace)
+
+    monkeypatch.setattr(bench.index, "digest", faulty)
+    assert await rounds.round() == {"put": 1}
+    monkeypatch.undo()
+    assert await rounds.round() == {"put": 1}
+    assert await bench.is_sound("a")

@@ -95,3 +95,26 @@ async def test_a_job_that_is_not_urgent_waits_for_its_first_interval() -> None:
             await other.enough.wait()
             tasks.cancel_scope.cancel()
     assert ticking.rounds == 0
+
+
+async def test_a_bug_in_one_job_ends_no_other_and_not_the_process() -> None:
+    ticking, faults = Ticking(), 0
+
+    async def faulty() -> Mapping[str, int]:
+        nonlocal faults
+        await anyio.lowlevel.checkpoint()
+        faults += 1
+        raise KeyError("position")
+
+    jobs = [
+        Job(name=JobName.PARITY, round=faulty, interval_s=0.001),
+        Job(name=JobName.WAL, round=ticking.round, interval_s=0.001),
+    ]
+    schedule = Schedule(jobs)
+    with anyio.fail_after(20):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(schedule.run)
+            await ticking.enough.wait()
+            tasks.cancel_scope.cancel()
+    assert faults
+    assert schedule.failing[JobName.PARITY] == "an internal error: KeyError"

@@ -40,10 +40,19 @@ class InMemoryWal:
             space.owed[memory] = (replace(owed, version=highest, reason=reason), due_at)
 
     async def due(
-        self, *, now: datetime, limit: int, namespace: str | None = None
+        self,
+        *,
+        now: datetime,
+        limit: int,
+        namespace: str | None = None,
+        but: Collection[str] = (),
     ) -> Sequence[Owed]:
         await anyio.lowlevel.checkpoint()
-        found = [(due_at, owed) for owed, due_at in self._all(namespace) if due_at <= now]
+        found = [
+            (due_at, owed)
+            for owed, due_at in self._all(namespace)
+            if due_at <= now and owed.namespace not in but
+        ]
         found.sort(key=lambda one: one[0])
         return [owed for _, owed in found[:limit]]
 

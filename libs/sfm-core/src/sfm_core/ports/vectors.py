@@ -84,9 +84,17 @@ class VectorWal(Protocol):
         ...
 
     async def due(
-        self, *, now: datetime, limit: int, namespace: str | None = None
+        self,
+        *,
+        now: datetime,
+        limit: int,
+        namespace: str | None = None,
+        but: Collection[str] = (),
     ) -> Sequence[Owed]:
-        """Those whose next attempt is due, the oldest first; None: of every namespace."""
+        """Those whose next attempt is due, the oldest first.
+
+        Of one namespace, or (None) of every one that is not in `but`.
+        """
         ...
 
     async def paid(self, namespace: str, ids: Collection[tuple[UUID, int]]) -> int:

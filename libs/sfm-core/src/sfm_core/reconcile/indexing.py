@@ -62,10 +62,18 @@ class Indexing:
                 done = {}
             if await self._records.generation(namespace) == generation:
                 return done
-            # an erasure may have swept the index before these came: they are of no life now
-            if self._vectors is not None:
-                await self._vectors.remove(namespace, ids)
+            await self._unknown_removed(namespace, ids)
         raise Conflict("the namespace was erased again and again meanwhile")
+
+    async def _unknown_removed(self, namespace: str, ids: Sequence[UUID]) -> None:
+        """An erasure may have swept the index before these came. Those that live again stay."""
+        if self._vectors is None:
+            return
+        revision = self._embedder.info.model_revision
+        rows = await self._records.view_rows(namespace, ids, model_revision=revision)
+        known = {row.id for row in rows}
+        if unknown := [id_ for id_ in ids if id_ not in known]:
+            await self._vectors.remove(namespace, unknown)
 
     async def _written(
         self, namespace: str, rows: Sequence[ViewRow], generation: int

@@ -282,5 +282,6 @@ def _report(repairs: list[Repair], found: _Found) -> JobReport:
 
 def _tell(namespace: str, report: JobReport) -> None:
     for some in batched(report.effects, _LOGGED):
-        ids = {effect.kind: [str(e.id) for e in some if e.kind == effect.kind] for effect in some}
+        kinds = sorted({str(effect.kind) for effect in some})
+        ids = {kind: [str(e.id) for e in some if e.kind == kind] for kind in kinds}
         _LOG.warning("parity.repaired", extra={"namespace": namespace, "memories": ids})

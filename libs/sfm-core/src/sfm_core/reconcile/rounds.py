@@ -69,7 +69,7 @@ class ParityRounds:
 
         Raises:
             Unavailable: the record store does not answer.
-            SfmError: several in a row failed of it: the rest of the list is for the next round.
+            Exception: several in a row failed of it: the rest of the list is for the next round.
         """
         now = self._time()
         is_whole = await self._list()
@@ -90,9 +90,9 @@ class ParityRounds:
             except Conflict:
                 self._waiting[namespace] = None
                 continue
-            except SfmError as error:
+            except Exception as error:  # one namespace's fault is not the others'
                 self._waiting[namespace] = None
-                _LOG.warning("parity.failed", extra={"kind": error.kind, "detail": error.detail})
+                _told(namespace, error)
                 failures += 1
                 if failures == _ENOUGH:
                     raise
@@ -136,3 +136,12 @@ class ParityRounds:
 
     def _rest_s(self, took: float) -> float:
         return max(0.0, took - FREE_S) * self._rest
+
+
+def _told(namespace: str, error: Exception) -> None:
+    if isinstance(error, SfmError):
+        extra = {"namespace": namespace, "kind": error.kind.value, "detail": error.detail}
+        _LOG.warning("parity.failed", extra=extra)
+        return
+    extra = {"namespace": namespace, "kind": "internal", "detail": type(error).__name__}
+    _LOG.error("parity.failed", extra=extra, exc_info=error)

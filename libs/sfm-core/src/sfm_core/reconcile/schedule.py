@@ -74,6 +74,11 @@ class Schedule:
             extra = {"job": job.name, "kind": error.kind, "detail": error.detail}
             _LOG.warning("reconcile.failed", extra=extra)
             return False
+        except Exception as error:  # noqa: BLE001 - a bug in one job must not end the others
+            self._failing[job.name] = f"an internal error: {type(error).__name__}"
+            extra = {"job": job.name, "kind": "internal", "detail": type(error).__name__}
+            _LOG.exception("reconcile.failed", extra=extra)
+            return False
         self._failing.pop(job.name, None)
         for kind, number in done.items():
             self._telemetry.count(

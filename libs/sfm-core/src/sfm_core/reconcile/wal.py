@@ -79,28 +79,30 @@ class WalReplay:
         )
 
     async def run_due(self) -> Mapping[str, int]:
-        """Pay what is due, of every namespace, at most `MAX_OWED`; how much of each kind.
+        """Pay what is due, at most `MAX_OWED` of each namespace; how much of each kind.
 
-        A namespace in which another process does this is passed over.
+        A namespace in which another process does this is passed over. Each has its turn once:
+        neither much that is owed in one nor a lock that is held there keeps the others waiting.
 
         Raises:
             Unavailable: the record store does not answer.
-            SfmError: several in a row failed of it: the rest is for the next round.
+            Exception: several in a row failed of it: the rest is for the next round.
         """
-        owed = await self._wal.due(now=self._clock.now(), limit=MAX_OWED)
-        counts: dict[str, int] = {}
-        failures = 0
-        by_namespace = sorted(owed, key=lambda one: one.namespace)
-        for namespace, group in groupby(by_namespace, key=lambda one: one.namespace):
-            try:
-                for kind in (await self._paid_alone(namespace, list(group))).values():
-                    counts[kind] = counts.get(kind, 0) + 1
-                failures = 0
-            except SfmError as error:
-                _LOG.warning("wal.failed", extra={"kind": error.kind, "detail": error.detail})
-                failures += 1
-                if failures == _ENOUGH:
-                    raise
+        now, counts, failures = self._clock.now(), dict[str, int](), 0
+        seen: set[str] = set()
+        while owed := await self._wal.due(now=now, limit=MAX_OWED, but=seen):
+            by_namespace = sorted(owed, key=lambda one: one.namespace)
+            for namespace, group in groupby(by_namespace, key=lambda one: one.namespace):
+                seen.add(namespace)
+                try:
+                    for kind in (await self._paid_alone(namespace, list(group))).values():
+                        counts[kind] = counts.get(kind, 0) + 1
+                    failures = 0
+                except Exception as error:  # one namespace's fault is not the others'
+                    _told(namespace, error)
+                    failures += 1
+                    if failures == _ENOUGH:
+                        raise
         return counts
 
     async def _paid_alone(self, namespace: str, owed: Sequence[Owed]) -> dict[UUID, RepairKind]:
@@ -145,3 +147,12 @@ class WalReplay:
             bare = RepairKind.EMBEDDED if row.vector is None else RepairKind.PUT
             kinds[row.id] = RepairKind.BURIED if row.deleted else bare
         return kinds
+
+
+def _told(namespace: str, error: Exception) -> None:
+    if isinstance(error, SfmError):
+        extra = {"namespace": namespace, "kind": error.kind.value, "detail": error.detail}
+        _LOG.warning("wal.failed", extra=extra)
+        return
+    extra = {"namespace": namespace, "kind": "internal", "detail": type(error).__name__}
+    _LOG.error("wal.failed", extra=extra, exc_info=error)

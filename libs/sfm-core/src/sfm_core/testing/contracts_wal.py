@@ -58,6 +58,9 @@ class WalContract:
         due = await wal.due(now=_FAR, limit=1000)
         assert {ns, other} <= {one.namespace for one in due}
         assert len(await wal.due(now=_FAR, limit=1)) == 1
+        due = await wal.due(now=_FAR, limit=1000, but={ns})
+        assert other in {one.namespace for one in due}
+        assert ns not in {one.namespace for one in due}
 
     async def test_only_what_is_due_is_given_the_longest_due_first(
         self, wal: VectorWal, ns: str, memories: list[UUID]

@@ -32,10 +32,15 @@ class PostgresWal:
         await self._pool.in_transaction(body, namespace=namespace)
 
     async def due(
-        self, *, now: datetime, limit: int, namespace: str | None = None
+        self,
+        *,
+        now: datetime,
+        limit: int,
+        namespace: str | None = None,
+        but: Collection[str] = (),
     ) -> Sequence[Owed]:
         async with self._pool.scoped(namespace or EVERY_NAMESPACE) as connection:
-            rows = await connection.fetch(_SQL["due"], now, namespace, limit)
+            rows = await connection.fetch(_SQL["due"], now, namespace, limit, sorted(but))
         return [
             Owed(
                 namespace=row["namespace"],

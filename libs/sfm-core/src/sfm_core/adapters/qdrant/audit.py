@@ -20,6 +20,10 @@ _PAGE: Final = 1000
 _PAGE_S: Final = 10.0
 UNEVEN: Final = 0
 """Position of a point that the collections hold differently: any write mends it."""
+UNREADABLE: Final = 2**53 - 1
+"""Position of a point whose payload is none of ours: no write gets by it, so it has to go."""
+_FIRST: Final = UUID(int=0)
+"""Numbers, which are never ids of ours, come before all UUIDs."""
 
 
 @final
@@ -43,7 +47,9 @@ class Audit:
         return found
 
     async def positions(self, namespace: str, *, after: UUID | None, limit: int) -> Sequence[Mark]:
-        """As `VectorStore.positions`; position `UNEVEN` where the collections differ."""
+        """As `VectorStore.positions`; position `UNEVEN` where the collections differ, and
+        `UNREADABLE` where another tool wrote a point. One whose id is a number is passed over.
+        """
         names = self._collections.of(namespace)
         pages = [await self._page(name, namespace, after, limit) for name in names]
         # behind the last mark of a full page there may be more of that collection
@@ -62,7 +68,7 @@ class Audit:
 
         def scrolling() -> Callable[[AsyncQdrantClient], Awaitable[_Page]]:
             # an offset is the first id that is given
-            start = None if after is None else str(after)
+            start = str(after or _FIRST)
             return lambda client: client.scroll(
                 name,
                 scroll_filter=selected,
@@ -75,17 +81,21 @@ class Audit:
             records, _ = await self._link.call("scan", scrolling(), more_s=_PAGE_S)
         except Absent:
             return []
-        marks = [_mark(record) for record in records]
+        marks = [_mark(record) for record in records if isinstance(record.id, str)]
         return [mark for mark in marks if after is None or mark[0] > after][:limit]
 
 
 def _mark(record: models.Record) -> Mark:
     payload = record.payload or {}
-    return UUID(str(record.id)), payload[POSITION], payload[DELETED]
+    position, deleted = payload.get(POSITION), payload.get(DELETED)
+    if type(position) is int and type(deleted) is bool:
+        return UUID(str(record.id)), position, deleted
+    return UUID(str(record.id)), UNREADABLE, False
 
 
 def _merged(memory: UUID, held: Sequence[tuple[int, bool] | None]) -> Mark:
     first = held[0]
     if first is not None and all(one == first for one in held):
         return memory, *first
-    return memory, UNEVEN, False
+    is_foreign = any(one is not None and one[0] == UNREADABLE for one in held)
+    return memory, UNREADABLE if is_foreign else UNEVEN, False

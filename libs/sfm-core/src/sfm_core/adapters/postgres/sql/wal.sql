@@ -14,10 +14,10 @@ ON CONFLICT (namespace, memory_id) DO UPDATE
 SET version = greatest(vector_wal.version, excluded.version), reason = excluded.reason;
 
 -- due --
--- What is to be tried again, the longest due first.
+-- What is to be tried again, the longest due first; of some namespaces nothing.
 SELECT namespace, memory_id, version, reason, attempts, created_at
 FROM vector_wal
-WHERE due_at <= $1 AND ($2::text IS NULL OR namespace = $2)
+WHERE due_at <= $1 AND ($2::text IS NULL OR namespace = $2) AND namespace <> ALL ($4::text[])
 ORDER BY due_at
 LIMIT $3;
 
