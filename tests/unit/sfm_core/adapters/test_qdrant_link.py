@@ -173,6 +173,7 @@ async def test_callers_in_a_hurry_stop_asking_a_frozen_server_and_others_still_d
         with pytest.raises(Unavailable):
             await link.call("search", frozen, patience_s=0.001)
     assert calls == FAILURES
+    assert link.is_broken
     assert await link.call("put", seven) == 7
     with pytest.raises(Unavailable, match="passed by"):
         await link.call("search", seven, patience_s=0.001)

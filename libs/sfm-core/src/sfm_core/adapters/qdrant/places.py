@@ -61,8 +61,8 @@ class Places:
 
     @property
     def is_broken(self) -> bool:
-        """True while calls are passed by, because earlier ones failed."""
-        return self._breaker.is_open
+        """True while calls are passed by, all or those in a hurry, because earlier ones failed."""
+        return self._breaker.is_open or self._hurried.is_open
 
     @asynccontextmanager
     async def one(self, *, hurried: bool, wait_s: float) -> AsyncGenerator[Call]:
