@@ -1,4 +1,4 @@
-"""Collections are made once, and a server without conditional writes is refused."""
+"""Collections are made once, searches end, and a server without conditional writes is refused."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -7,11 +7,13 @@ import anyio
 import pytest
 from qdrant_client import AsyncQdrantClient
 
+from sfm_core.adapters.qdrant import searching
 from sfm_core.adapters.qdrant.collections import Collections
 from sfm_core.adapters.qdrant.link import QdrantLink
 from sfm_core.adapters.qdrant.store import QdrantVectors
 from sfm_core.errors import Misconfigured
-from sfm_core.testing.contracts_vectors import DIM, a_point
+from sfm_core.filters import parse
+from sfm_core.testing.contracts_vectors import DIM, a_point, a_query, a_vector
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:Local mode", "ignore:Payload indexes have no effect"
@@ -75,3 +77,25 @@ async def test_what_a_later_life_wrote_is_not_dropped_with_the_one_before(
     await vectors.put("a", [a_point("a", 1), a_point("a", 9)])
     assert await vectors.forget("a", position=5) == 1
     assert (await client.count("c.a")).count == 1
+
+
+async def test_a_search_ends_when_it_has_looked_at_so_many(
+    client: AsyncQdrantClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where all candidates are a tie, and where hardly one is admitted."""
+    monkeypatch.setattr(searching, "MOST", 40)
+    vectors, asked = over(client, own=False), list[int]()
+    await vectors.prepare(dim=DIM)
+    same = a_vector(5)
+    await vectors.put("a", [a_point("a", number, vector=same) for number in range(1, 101)])
+    query = AsyncQdrantClient.query_points
+
+    async def counted(self: AsyncQdrantClient, *given: Any, **said: Any) -> Any:
+        asked.append(said["limit"])
+        return await query(self, *given, **said)
+
+    monkeypatch.setattr(AsyncQdrantClient, "query_points", counted)
+    assert len(await vectors.search("a", a_query(limit=3))) == 3
+    assert asked == [19, 40]
+    await vectors.search("a", a_query(limit=3, filter=parse({"n": 1_000})))
+    assert max(asked) == 40
