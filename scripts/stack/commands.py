@@ -27,6 +27,8 @@ _LOOK_S: Final = 0.05
 async def up(env: Mapping[str, str]) -> tuple[Endpoints, bool]:
     """Bring the stack up and wait until all of it is ready; false if it was up already.
 
+    What a start that was killed left half done is completed.
+
     Raises:
         Misconfigured: a setting is wrong, or something needed is not to be had.
         Conflict: a port that was given is taken, or another start or stop is at work.
@@ -38,7 +40,9 @@ async def up(env: Mapping[str, str]) -> tuple[Endpoints, bool]:
         supervisor = Supervisor(folder)
         known = folder.announced()
         if known is not None and supervisor.pid() is not None:
-            return known, False
+            ran = _all_run(known, supervisor)
+            await _completed(settings, folder, supervisor, known)  # a start may have been killed
+            return known, not ran
         await _stopped(folder, supervisor)  # whatever an earlier run left
         folder.make()
         token = settings.api_token.value if settings.api_token is not None else held.token()
@@ -107,12 +111,24 @@ async def _started(
     write_private(folder.supervisor_config, configuration(folder, [*ours, *services]))
     folder.announce(endpoints)
     await anyio.to_thread.run_sync(supervisor.start)
+    await _completed(settings, folder, supervisor, endpoints)
+    return endpoints
+
+
+async def _completed(
+    settings: StackSettings, folder: StackFolder, supervisor: Supervisor, endpoints: Endpoints
+) -> None:
+    """All that comes after the servers were told to start; done again it changes nothing."""
     within_s = settings.ready_seconds
     await until_ready(server_probes(endpoints), supervisor, folder, within_s=within_s)
     await kafka.provide_topics(endpoints.kafka, partitions=settings.kafka_partitions)
     await anyio.to_thread.run_sync(supervisor.start_services)
     await until_ready(service_probes(endpoints), supervisor, folder, within_s=within_s)
-    return endpoints
+
+
+def _all_run(endpoints: Endpoints, supervisor: Supervisor) -> bool:
+    running = {each.name for each in supervisor.running() if each.pid is not None}
+    return running >= endpoints.services.keys()
 
 
 async def _stopped(folder: StackFolder, supervisor: Supervisor) -> bool:

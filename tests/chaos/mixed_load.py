@@ -16,6 +16,8 @@ import httpx
 
 PLACES = 6
 AGAIN_S = 0.05
+ALL = 100
+"""More than all actors have places."""
 NAMESPACE = "mixed"
 PROBLEM = "application/problem+json"
 
@@ -41,6 +43,8 @@ class Progress:
 
     acknowledged: int = 0
     retries: int = 0
+    durable: int = 0
+    """Writes refused by the vector index alone: they have to be there all the same."""
     reads: int = 0
     refused_reads: int = 0
     _wanted: int = field(default=0, repr=False)
@@ -112,7 +116,7 @@ class Actor:
         if not known.version:
             assert answer.status_code == 404, answer.text
             return
-        assert answer.status_code == 204, answer.text
+        assert answer.status_code == 204 or is_durable(answer), answer.text
         if known.payload is not None:
             known.versions.append(None)
             self.links = {ends: weight for ends, weight in self.links.items() if at not in ends}
@@ -135,7 +139,7 @@ class Actor:
         version = self._rng.choice(live)
         payload = known.versions[version - 1]
         answer = await self._write("POST", f"/memories/{at}:restore", {"version": version})
-        assert answer.status_code == 200, answer.text
+        assert answer.status_code == 200 or is_durable(answer), answer.text
         if answer.json()["version"] > known.version:
             self._took(answer, known, payload, {200})
         else:
@@ -150,7 +154,7 @@ class Actor:
             for place, payload in zip(places, payloads, strict=True)
         ]
         answer = await self._write("POST", "/memories:batch", {"items": items})
-        assert answer.status_code == 200, answer.text
+        assert answer.status_code == 200 or is_durable(answer), answer.text
         for place, payload, result in zip(places, payloads, answer.json()["results"], strict=True):
             known = self.known[place]
             assert result["version"] == known.version + 1, (place, result, known)
@@ -167,16 +171,18 @@ class Actor:
         payload: dict[str, Any] | None,
         statuses: set[int],
     ) -> None:
-        assert answer.status_code in statuses, answer.text
+        assert answer.status_code in statuses or is_durable(answer), answer.text
         assert answer.json()["version"] == known.version + 1, (answer.text, known)
         known.versions.append(payload)
 
     async def _write(self, method: str, path: str, body: object) -> httpx.Response:
+        """The answer, or a 503 that says that it is durable: it is not asked for again then."""
         self._done += 1
         headers = {"Idempotency-Key": f"{self._number}-{self._done}"}
         while True:
             answer = await self._asked(method, path, body, headers)
             if answer is not None:
+                self._progress.durable += is_durable(answer)
                 self._progress.acknowledge()
                 return answer
             self._progress.retries += 1
@@ -196,19 +202,33 @@ class Actor:
         assert (found["version"], found["payload"]) == (known.version, known.payload)
 
     async def _recall(self, at: str, known: Known) -> None:
-        asked = {"query": f"w{at.replace(',', 'x')}", "mode": "keyword", "top_k": 3}
+        """By words: this memory alone. By meaning too: of all places of ours what is true now."""
+        mode = self._rng.choice(("keyword", "vector", "hybrid"))
+        asked = {"query": f"w{at.replace(',', 'x')}", "mode": mode, "top_k": ALL}
         answer = await self._asked("POST", "/recall", asked, {})
         if answer is None:
             return
         assert answer.status_code == 200, answer.text
+        if mode != "keyword":
+            self._judge(answer.json(), at)
+            return
         hits = [(hit["version"], hit["payload"]) for hit in answer.json()["hits"]]
         wanted = [] if known.payload is None else [(known.version, known.payload)]
         assert hits == wanted, (at, answer.text, known)
 
+    def _judge(self, told: dict[str, Any], at: str) -> None:
+        hits = {",".join(map(str, hit["coordinate"])): hit for hit in told["hits"]}
+        for place, hit in hits.items():
+            if place in self.known:
+                known = self.known[place]
+                assert (hit["version"], hit["payload"]) == (known.version, known.payload), hit
+        if self.known[at].payload is not None and not told["degraded"]:
+            assert at in hits, (at, told)
+
     async def _asked(
         self, method: str, path: str, body: object, headers: dict[str, str]
     ) -> httpx.Response | None:
-        """The answer; None when the server was away, or said so."""
+        """The answer; None when the server was away, or said so and kept nothing."""
         if body is not None:
             headers = {**headers, "Content-Type": "application/json"}
         try:
@@ -225,9 +245,16 @@ class Actor:
                 answer.headers["content-type"] == "application/problem+json" or not answer.content
             )
             assert answer.headers["retry-after"]
-            return None
+            return answer if is_durable(answer) else None
         self._progress.reads += method == "GET"
         return answer
+
+
+def is_durable(answer: httpx.Response) -> bool:
+    """Whether it is a 503 that promises that what was written stays."""
+    if answer.status_code != 503 or not answer.content:
+        return False
+    return bool(answer.json().get("durable", False))
 
 
 async def check(client: httpx.AsyncClient, actors: list[Actor]) -> int:

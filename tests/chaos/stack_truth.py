@@ -96,13 +96,21 @@ class Truth:
         found = Rest(unsent=unsent, owed=owed, bare=bare, lag=await self.lag())
         if found.reached:
             for name, memories in live.items():
-                points = await self.points(name)
-                if points != memories:
-                    found.apart[name] = _difference(memories, points)
+                for collection in await self.collections(name):
+                    points = await self.points(name, collection)
+                    if points != memories:
+                        found.apart[f"{name} in {collection}"] = _difference(memories, points)
         return found
 
-    async def points(self, namespace: str) -> dict[str, int]:
-        """Positions of the live points of a namespace, by id."""
+    async def collections(self, namespace: str) -> list[str]:
+        """The shared one, and the namespace's own where there is one."""
+        async with httpx.AsyncClient(base_url=self.stack.endpoints.qdrant, timeout=10) as client:
+            told = (await client.get("/collections")).raise_for_status().json()
+        there = {one["name"] for one in told["result"]["collections"]}
+        return [COLLECTION, *(there & {f"{COLLECTION}.{namespace}"})]
+
+    async def points(self, namespace: str, collection: str) -> dict[str, int]:
+        """Positions of the live points of a namespace in a collection, by id."""
         found: dict[str, int] = {}
         body: dict[str, Any] = {
             "filter": {
@@ -115,7 +123,7 @@ class Truth:
             "with_payload": True,
             "with_vector": False,
         }
-        url = f"{self.stack.endpoints.qdrant}/collections/{COLLECTION}/points/scroll"
+        url = f"{self.stack.endpoints.qdrant}/collections/{collection}/points/scroll"
         async with httpx.AsyncClient(timeout=10) as client:
             while True:
                 answer = await client.post(url, json=body)

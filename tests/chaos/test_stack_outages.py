@@ -55,7 +55,7 @@ async def test_a_broker_that_comes_back_empty_loses_nothing(chaos_stack: Stack) 
                 await anyio.to_thread.run_sync(emptied_kafka, chaos_stack)
         truth.lost_broker = True
         await load.some_more()
-    async with under_load(truth, "kafka-empty-after", SEED) as load:
+    async with under_load(Truth(chaos_stack), "kafka-empty-after", SEED) as load:
         await load.some_more()
 
 
@@ -79,13 +79,15 @@ async def _stored_by_events_that_no_indexer_sees(stack: Stack, truth: Truth) -> 
 async def test_without_the_vector_store_writes_are_durable_and_recall_answers(
     chaos_stack: Stack,
 ) -> None:
-    truth = Truth(chaos_stack, lost_broker=True)
+    truth = Truth(chaos_stack)
     async with under_load(truth, "qdrant-down", SEED) as load:
         await load.some_more()
         async with server_down(chaos_stack, "qdrant"), a_client(chaos_stack) as client:
             await _written_without_the_vector_store(client)
             await load.published.some_more(20, within_s=SERVED_WITHIN_S)
+            await load.some_more()
         await load.some_more()
+    assert load.progress.durable, "no write met the outage"
     async with a_client(chaos_stack) as client:
         for word in ("violin", "kite"):
             answer = await client.post("/v1/qdrant-down.one/recall", json={"query": word})

@@ -31,7 +31,7 @@ def seeded() -> None:
 async def test_replicas_come_die_without_leaving_their_group_and_end_in_order(
     chaos_stack: Stack,
 ) -> None:
-    truth = Truth(chaos_stack, lost_broker=True)
+    truth = Truth(chaos_stack)
     async with under_load(truth, "scale-out", SEED) as load:
         with ExitStack() as added:
             first, second = (all_services(chaos_stack, number, added) for number in (2, 3))
@@ -53,7 +53,7 @@ async def test_replicas_come_die_without_leaving_their_group_and_end_in_order(
 async def test_services_end_in_order_while_a_server_is_down(chaos_stack: Stack, stop: int) -> None:
     away = random.Random(SEED).sample(SERVERS, STOPS)[stop]
     print(f"without {away}")
-    truth = Truth(chaos_stack, lost_broker=True)
+    truth = Truth(chaos_stack)
     async with under_load(truth, f"stops-{stop}", SEED) as load:
         with ExitStack() as added:
             replicas = all_services(chaos_stack, 2, added)

@@ -53,6 +53,19 @@ def another(stack: Stack, program: str, killed: Collection[int | None]) -> bool:
     return stack.pid(program) not in killed
 
 
+def killed_between_servers_and_services(stack: Stack) -> None:
+    """A start that ends like a crash once its servers were told to start."""
+    with stack.starting() as start:
+
+        def servers_start() -> bool:
+            assert start.poll() is None, "it was done too soon"
+            return stack.folder.announced() is not None and stack.supervisor.pid() is not None
+
+        until(servers_start, "the process manager")
+        start.kill()
+    assert all(stack.pid(service) is None for service in stack.endpoints.services)
+
+
 def test_status_says_where_everything_answers(stack: Stack) -> None:
     said = stack.status()
     assert set(said) == {"api", "kafka", "postgres", "redis", "qdrant", "services"}
@@ -140,6 +153,8 @@ def test_stopping_leaves_nothing_and_a_new_start_finds_the_data(stack: Stack) ->
     assert (refused.returncode, refused.stdout) == (1, "")
     assert "no stack runs from" in refused.stderr
     assert "No stack was running" in stack.down()
-    stack.up()
+    killed_between_servers_and_services(stack)
+    assert "The stack is up" in stack.up()
+    assert all(service["ready"] for service in stack.status()["services"].values())
     with stack.client() as client:
         assert client.get("/v1/stack/memories/9").json()["payload"] == {"text": "still there"}

@@ -59,19 +59,36 @@ class Stack:
 
     def command(self, name: str) -> "subprocess.CompletedProcess[str]":
         """`make stack` (up), `stack-down` (down) or `stack-status` (status), as it is run there."""
+        return subprocess.run(
+            [sys.executable, "-m", "scripts.stack", name],
+            cwd=ROOT,
+            env=self._environment(),
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_S,
+        )
+
+    @contextmanager
+    def starting(self) -> Iterator["subprocess.Popen[bytes]"]:
+        """A start that goes on while the block runs, and is killed at its end."""
+        with subprocess.Popen(
+            [sys.executable, "-m", "scripts.stack", "up"],
+            cwd=ROOT,
+            env=self._environment(),
+            stdout=subprocess.DEVNULL,
+        ) as start:
+            try:
+                yield start
+            finally:
+                start.kill()
+
+    def _environment(self) -> dict[str, str]:
         ours = {
             key: value
             for key, value in os.environ.items()
             if not key.startswith(("SFM_", "SOMA_", "POSTGRES_"))
         }
-        return subprocess.run(
-            [sys.executable, "-m", "scripts.stack", name],
-            cwd=ROOT,
-            env={**ours, **QUICK, **self.env, "SFM_STACK_DIR": str(self.path)},
-            capture_output=True,
-            text=True,
-            timeout=COMMAND_S,
-        )
+        return {**ours, **QUICK, **self.env, "SFM_STACK_DIR": str(self.path)}
 
     def up(self) -> str:
         """What it said; fails with the reason when it did not come up."""

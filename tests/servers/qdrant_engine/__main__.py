@@ -2,14 +2,19 @@
 
 import argparse
 import logging
+import signal
 from functools import partial
 from pathlib import Path
 
 import anyio
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
+from starlette.types import ASGIApp
 
 from tests.servers.qdrant_engine.app import create_app
+
+_DRAIN_S = 1.0
+"""For calls that are under way; Hypercorn would wait for idle connections, for 75 s."""
 
 
 def main() -> None:
@@ -32,7 +37,25 @@ def main() -> None:
     if said.cert is not None:
         config.certfile, config.keyfile = str(said.cert), str(said.key)
     app = create_app(said.data / "collections", said.api_key)
-    anyio.run(partial(serve, app, config))  # type: ignore[arg-type]
+    anyio.run(partial(_serve, app, config))
+
+
+async def _serve(app: ASGIApp, config: Config) -> None:
+    """Until SIGTERM or SIGINT; what was acknowledged is on disk, whatever is cut then."""
+    stopping = anyio.Event()
+    async with anyio.create_task_group() as tasks:
+
+        async def run() -> None:
+            await serve(app, config, shutdown_trigger=stopping.wait)  # type: ignore[arg-type]
+            tasks.cancel_scope.cancel()
+
+        tasks.start_soon(run)
+        with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+            async for _ in signals:
+                break
+        stopping.set()
+        await anyio.sleep(_DRAIN_S)
+        tasks.cancel_scope.cancel()
 
 
 if __name__ == "__main__":
