@@ -126,6 +126,10 @@ class Unavailable(SfmError):
     retry_after_s: float = 1.0
 
 
+class Declined(Unavailable):
+    """It answers, and will not do this; the same again fares the same, until one side changes."""
+
+
 class DeadlineExceeded(Unavailable):
     kind = ErrorKind.DEADLINE_EXCEEDED
 

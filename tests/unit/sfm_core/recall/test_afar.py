@@ -105,6 +105,12 @@ class Index:
     async def forget(self, namespace: str, *, position: int) -> int:
         raise NotImplementedError
 
+    async def floor(self, namespace: str) -> int:
+        raise NotImplementedError
+
+    async def lower(self, namespace: str, *, position: int) -> None:
+        raise NotImplementedError
+
     async def held(self, namespace: str) -> int:
         del namespace
         return 100_000 if self.held_points is None else self.held_points

@@ -98,6 +98,7 @@ def a_bench(policy: UpkeepPolicy | None = None) -> Bench:
         embedder=embedder,
         indexing=indexing,
         vectors=index,
+        eraser=InMemoryEraser(store),
         telemetry=telemetry,
         settle_s=0,
     )

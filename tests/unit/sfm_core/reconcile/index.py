@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from uuid import UUID
 
 from sfm_core.adapters.inmemory_vectors import InMemoryVectors
-from sfm_core.errors import Unavailable
+from sfm_core.errors import Declined, Unavailable
 from sfm_core.model import Digest, VectorHit, VectorPoint, VectorQuery
 
 
@@ -15,6 +15,7 @@ class Index:
         self.twin = InMemoryVectors()
         self.down: set[str] = set()
         """Namespaces, or `*`, for which it does not answer."""
+        self.refused: set[UUID] = set()
         self.calls: list[str] = []
 
     def of(self, namespace: str) -> dict[UUID, VectorPoint]:
@@ -35,7 +36,10 @@ class Index:
 
     async def put(self, namespace: str, points: Sequence[VectorPoint]) -> None:
         assert all(point.deleted or point.vector is not None for point in points)
-        await self._ask("put", namespace).put(namespace, points)
+        twin = self._ask("put", namespace)
+        if any(point.id in self.refused for point in points):
+            raise Declined("it refuses one of these")
+        await twin.put(namespace, points)
 
     async def search(self, namespace: str, query: VectorQuery) -> Sequence[VectorHit]:
         return await self.twin.search(namespace, query)
@@ -54,6 +58,12 @@ class Index:
 
     async def forget(self, namespace: str, *, position: int) -> int:
         return await self._ask("forget", namespace).forget(namespace, position=position)
+
+    async def floor(self, namespace: str) -> int:
+        return await self._ask("floor", namespace).floor(namespace)
+
+    async def lower(self, namespace: str, *, position: int) -> None:
+        await self._ask("lower", namespace).lower(namespace, position=position)
 
     async def held(self, namespace: str) -> int:
         return await self._ask("held", namespace).held(namespace)

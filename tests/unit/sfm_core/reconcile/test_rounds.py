@@ -136,7 +136,7 @@ async def test_a_namespace_that_takes_long_is_left_alone_for_longer() -> None:
 async def test_what_one_look_does_not_mend_the_next_ones_do(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("sfm_core.reconcile.parity.MAX_REPAIRS", 2)
+    monkeypatch.setattr("sfm_core.reconcile.rounds.AT_ONCE", 2)
     bench, time = a_bench(), Time()
     rounds = rounds_of(bench, time)
     for number in range(5):
@@ -161,9 +161,9 @@ async def test_views_are_compared_seldom(monkeypatch: pytest.MonkeyPatch) -> Non
     await stored(bench, "a")
     run, asked = bench.parity.run, []
 
-    async def noted(namespace: str, *, views: bool) -> object:
+    async def noted(namespace: str, *, views: bool, limit: int) -> object:
         asked.append(views)
-        return await run(namespace, views=views)
+        return await run(namespace, views=views, limit=limit)
 
     monkeypatch.setattr(type(bench.parity), "run", lambda _, *a, **k: noted(*a, **k))
     for _ in range(3):
@@ -259,4 +259,55 @@ async def test_a_bug_met_in_one_namespace_leaves_the_others_sound(
     assert await rounds.round() == {"put": 1}
     monkeypatch.undo()
     assert await rounds.round() == {"put": 1}
+    assert await bench.is_sound("a")
+
+
+async def test_what_is_not_whole_yet_goes_on_without_a_rest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("sfm_core.reconcile.rounds.AT_ONCE", 2)
+    bench, time = a_bench(), Time()
+    rounds = rounds_of(bench, time)
+    digest = bench.index.digest
+
+    async def slow(namespace: str) -> object:
+        time.now += 1.0
+        return await digest(namespace)
+
+    monkeypatch.setattr(bench.index, "digest", slow)
+    for number in range(5):
+        await stored(bench, "a", coordinate=f"{number}")
+    assert [await rounds.round() for _ in range(3)] == [{"put": 2}, {"put": 2}, {"put": 1}]
+
+
+async def test_one_refused_point_keeps_no_other_out_of_the_index() -> None:
+    bench, time = a_bench(), Time()
+    for number in range(9):
+        await stored(bench, "a", coordinate=f"{number}")
+    memories = [memory.id for memory in bench.store.live("a")]
+    bench.index.refused.add(memories[4])
+    await bench.wal.owe("a", [(one, 1) for one in memories[:6]], reason="unavailable")
+    assert await bench.replay.run_due() == {"put": 5}
+    [(owed, due_at)] = bench.owed("a")
+    assert (owed.memory_id, owed.reason) == (memories[4], "refused")
+    assert due_at - bench.clock.now() == timedelta(hours=1)
+    assert await rounds_of(bench, time).round() == {"put": 3}
+    assert bench.index.of("a").keys() == set(memories) - {memories[4]}
+
+
+async def test_an_index_that_remembers_an_erasure_which_the_log_does_not_takes_memories_again() -> (
+    None
+):
+    bench, time = a_bench(), Time()
+    await stored(bench, "a", "b")
+    for name in ("a", "b"):
+        await bench.index.forget(name, position=10**6)
+    [memory] = bench.store.live("a")
+    with pytest.raises(Unavailable):
+        await bench.indexing.bring("a", [memory.id])
+    assert await rounds_of(bench, time).round() == {"put": 2}
+    assert await bench.is_sound("a")
+    bench.index.lose()
+    await bench.index.forget("a", position=10**6)
+    await bench.parity.rebuild("a")
     assert await bench.is_sound("a")

@@ -1,16 +1,18 @@
 """A vector index in one process: the twin of Qdrant, for tests and trials."""
 
 from collections.abc import Collection, Sequence
-from typing import final
+from typing import Final, final
 from uuid import UUID
 
 import numpy as np
 
 from sfm_core.digesting import digest_of, point_share
-from sfm_core.errors import Misconfigured
+from sfm_core.errors import Conflict, Misconfigured
 from sfm_core.indexing.points import admitted
 from sfm_core.model import Digest, VectorHit, VectorPoint, VectorQuery
 from sfm_core.times import microseconds
+
+ERASED: Final = "some of these were erased"
 
 
 @final
@@ -34,6 +36,8 @@ class InMemoryVectors:
             lowest = standing.position if standing else self._floors.get(namespace, 0) + 1
             if point.position >= lowest:
                 held[point.id] = point
+        if any(point.position <= self._floors.get(namespace, 0) for point in points):
+            raise Conflict(ERASED)
 
     async def search(self, namespace: str, query: VectorQuery) -> Sequence[VectorHit]:
         hits = [
@@ -68,6 +72,12 @@ class InMemoryVectors:
         for memory in gone:
             del held[memory]
         return len(gone)
+
+    async def floor(self, namespace: str) -> int:
+        return self._floors.get(namespace, 0)
+
+    async def lower(self, namespace: str, *, position: int) -> None:
+        self._floors[namespace] = min(position, self._floors.get(namespace, 0))
 
     async def held(self, namespace: str) -> int:
         return len(self._points.get(namespace, {}))

@@ -86,6 +86,7 @@ def reconciling_over(
         embedder=embedder,
         indexing=indexing,
         vectors=vectors,
+        eraser=stores.eraser,
         slabs=_slabs(stores, embedder, views),
         telemetry=telemetry,
         settle_s=min(SETTLE_S, settings.reconcile_interval_seconds),

@@ -25,7 +25,12 @@ class VectorStore(Protocol):
         ...
 
     async def put(self, namespace: str, points: Sequence[VectorPoint]) -> None:
-        """Store points and tombstones; seen by every later call."""
+        """Store points and tombstones; seen by every later call.
+
+        Raises:
+            Conflict: some lie at or below the position up to which the namespace was forgotten,
+                and are not there; the others are.
+        """
         ...
 
     async def search(self, namespace: str, query: VectorQuery) -> Sequence[VectorHit]:
@@ -56,6 +61,17 @@ class VectorStore(Protocol):
 
     async def forget(self, namespace: str, *, position: int) -> int:
         """Remove every trace of a namespace up to a position, tombstones too; how many points."""
+        ...
+
+    async def floor(self, namespace: str) -> int:
+        """Up to which position the namespace was forgotten; 0: never."""
+        ...
+
+    async def lower(self, namespace: str, *, position: int) -> None:
+        """Take points above this position again, whatever was forgotten before.
+
+        For an index that remembers an erasure which the log, restored from a backup, does not.
+        """
         ...
 
     async def held(self, namespace: str) -> int:

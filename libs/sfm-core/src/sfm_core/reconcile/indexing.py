@@ -1,11 +1,12 @@
 """Bringing memories to where the record store has them: embedded, and in the vector index."""
 
+import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, final
 from uuid import UUID
 
-from sfm_core.errors import Conflict
+from sfm_core.errors import Conflict, Declined, Unavailable
 from sfm_core.indexing import point_of
 from sfm_core.model import F32, RepairKind, ViewRow
 from sfm_core.ports import Embedder, RecordStore, VectorMender, VectorStore
@@ -13,6 +14,9 @@ from sfm_core.text import indexed_text
 
 _CHUNK: Final = 64
 _TRIES: Final = 3
+_MANY: Final = 8
+"""So many that the index refuses in one go: then it is not for their sake."""
+_LOG: Final = logging.getLogger(__name__)
 
 
 @final
@@ -40,27 +44,51 @@ class Indexing:
         """What was done to each: `PUT`, `EMBEDDED` or `BURIED`.
 
         A memory that the record store does not know has no entry, nor has one to which nothing
-        had to be done.
+        had to be done, nor one that the index refuses: that is logged.
 
         Raises:
             Conflict: the namespace was erased again and again meanwhile.
-            Unavailable: a store or the embedder does not answer; some may have been done.
+            Unavailable: a store or the embedder does not answer, or the index refuses many; some
+                may have been done.
         """
-        ordered, done = list(ids), dict[UUID, RepairKind]()
-        for start in range(0, len(ordered), _CHUNK):
-            done |= await self._brought(namespace, ordered[start : start + _CHUNK])
-        return done
+        return (await self.tried(namespace, ids))[0]
+
+    async def tried(
+        self, namespace: str, ids: Collection[UUID]
+    ) -> tuple[dict[UUID, RepairKind], frozenset[UUID]]:
+        """As `bring`, and which of them the index refuses."""
+        done, refused = dict[UUID, RepairKind](), set[UUID]()
+        ordered = list(ids)
+        waiting = [ordered[at : at + _CHUNK] for at in range(0, len(ordered), _CHUNK)][::-1]
+        while waiting:
+            some = waiting.pop()
+            try:
+                done |= await self._brought(namespace, some)
+            except Declined as error:
+                half = len(some) // 2
+                if half:
+                    waiting += [some[half:], some[:half]]
+                    continue
+                refused.update(some)
+                extra = {"namespace": namespace, "memory": str(some[0]), "detail": error.detail}
+                _LOG.warning("vector_store.refused", extra=extra)
+                if len(refused) == _MANY:
+                    raise
+        return done, frozenset(refused)
 
     async def _brought(self, namespace: str, ids: Sequence[UUID]) -> dict[UUID, RepairKind]:
         revision = self._embedder.info.model_revision
         for _ in range(_TRIES):
             generation = await self._records.generation(namespace)
             rows = await self._records.view_rows(namespace, ids, model_revision=revision)
+            barred, done = None, dict[UUID, RepairKind]()
             try:
                 done = await self._written(namespace, rows, generation)
-            except Conflict:
-                done = {}
+            except Conflict as error:
+                barred = error
             if await self._records.generation(namespace) == generation:
+                if barred is not None:  # the audit sees to it
+                    raise Unavailable("the index takes these for erased") from barred
                 return done
             await self._unknown_removed(namespace, ids)
         raise Conflict("the namespace was erased again and again meanwhile")

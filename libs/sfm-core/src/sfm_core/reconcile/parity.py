@@ -19,7 +19,7 @@ from sfm_core.model import (
     Repair,
     RepairKind,
 )
-from sfm_core.ports import Embedder, Ledger, NoTelemetry, Telemetry, VectorStore
+from sfm_core.ports import Embedder, Eraser, Ledger, NoTelemetry, Telemetry, VectorStore
 from sfm_core.reconcile.indexing import Indexing
 from sfm_core.reconcile.slabs import Slabs
 from sfm_core.reconcile.verdicts import Difference, Held, difference, lacking
@@ -67,6 +67,7 @@ class Parity:
         embedder: Embedder,
         indexing: Indexing,
         vectors: VectorStore | None = None,
+        eraser: Eraser | None = None,
         slabs: Slabs | None = None,
         telemetry: Telemetry | None = None,
         settle_s: float = SETTLE_S,
@@ -75,6 +76,7 @@ class Parity:
         self._embedder = embedder
         self._indexing = indexing
         self._vectors = vectors
+        self._eraser = eraser
         self._slabs = slabs
         self._telemetry = telemetry or NoTelemetry()
         self._settle_s = settle_s
@@ -86,8 +88,9 @@ class Parity:
         dry_run: bool = False,
         but: Collection[UUID] = (),
         views: bool = True,
+        limit: int = 0,
     ) -> JobReport:
-        """Mend what differs, at most `MAX_REPAIRS` of it, and tell exactly what was done.
+        """Mend what differs, at most `limit` (`MAX_REPAIRS`) of it, and tell exactly what was done.
 
         Memories in `but` are passed over: something else is done about them. `views`: compare
         the view of this process, too.
@@ -96,7 +99,8 @@ class Parity:
             Conflict: the namespace was erased again and again meanwhile.
             Unavailable: a store or the embedder does not answer; what was mended stays.
         """
-        found = await self._found(namespace, frozenset(but), self._slabs if views else None)
+        slabs = self._slabs if views else None
+        found = await self._found(namespace, frozenset(but), slabs, limit or MAX_REPAIRS)
         planned = [Repair(id=id_, kind=one.kind) for id_, one in sorted(found.of.items())]
         if dry_run:
             return _report(planned, found)
@@ -121,13 +125,17 @@ class Parity:
         """
         if self._vectors is None:
             return None
+        await self._unbarred(namespace)
         before = await self._vectors.digest(namespace)
         await self._filled(namespace, self._vectors, lambda _held, _row: True)
         return await self._compared(namespace, self._vectors, before)
 
     async def begun(self, namespace: str) -> Digest | None:
         """The index's digest, before a rebuilding in portions; None: there is no index."""
-        return None if self._vectors is None else await self._vectors.digest(namespace)
+        if self._vectors is None:
+            return None
+        await self._unbarred(namespace)
+        return await self._vectors.digest(namespace)
 
     async def bring(self, namespace: str, ids: Collection[UUID]) -> None:
         """A portion of a rebuilding: put these memories into the index, where there is one.
@@ -177,10 +185,12 @@ class Parity:
         after = await vectors.digest(namespace)
         return PointsRebuilt(before=before, after=after, truth=(await self._sums(namespace)).points)
 
-    async def _found(self, namespace: str, but: Collection[UUID], slabs: Slabs | None) -> _Found:
+    async def _found(
+        self, namespace: str, but: Collection[UUID], slabs: Slabs | None, limit: int
+    ) -> _Found:
         suspect = not await self._agree(namespace)
         differs = slabs is not None and await slabs.differs(namespace)
-        first, complete = await self._looked(namespace, but) if suspect else ({}, True)
+        first, complete = await self._looked(namespace, but, limit) if suspect else ({}, True)
         if not first and not differs:
             return _Found()
         await anyio.sleep(self._settle_s)
@@ -199,13 +209,15 @@ class Parity:
         sums = await self._sums(namespace)
         return held == sums.points and not sums.unembedded
 
-    async def _looked(self, namespace: str, but: Collection[UUID]) -> tuple[Differences, bool]:
-        """The first differences by id, as many as one run mends, and whether these are all."""
+    async def _looked(
+        self, namespace: str, but: Collection[UUID], limit: int
+    ) -> tuple[Differences, bool]:
+        """The first differences by id, at most `limit`, and whether these are all."""
         found: Differences = {}
         async for id_, one in self._differences(namespace):
             if id_ in but:
                 continue
-            if len(found) == MAX_REPAIRS:
+            if len(found) == limit:
                 return found, False
             found[id_] = one
         return found, True
@@ -242,6 +254,8 @@ class Parity:
 
     async def _mended(self, namespace: str, found: Differences) -> Mapping[UUID, RepairKind]:
         """What became of each; one to which nothing had to be done any more has no entry."""
+        if found:
+            await self._unbarred(namespace)
         gone = [id_ for id_, one in found.items() if one.ahead or one.kind is RepairKind.REMOVED]
         if gone and self._vectors is not None:
             await self._vectors.remove(namespace, gone)
@@ -253,6 +267,22 @@ class Parity:
             if one.kind is RepairKind.REMOVED and id_ not in done
         }
         return done | removed
+
+    async def _unbarred(self, namespace: str) -> None:
+        """Let the index take what the log has, though it remembers an erasure that the log does
+        not: the record store was restored from a backup.
+
+        The index is asked first: an erasure that comes in between is in the log before it is there.
+        """
+        if self._vectors is None or self._eraser is None:
+            return
+        floor = await self._vectors.floor(namespace)
+        if not floor or floor <= (last := await self._eraser.last(namespace)):
+            return
+        _LOG.warning("parity.floor_lowered", extra={"namespace": namespace, "to": last})
+        await self._vectors.lower(namespace, position=last)
+        if (newest := await self._eraser.last(namespace)) > last:
+            await self._vectors.forget(namespace, position=newest)
 
     async def _sums(self, namespace: str) -> LedgerSum:
         return await self._ledger.sums(namespace, model_revision=self._revision)

@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 from time import monotonic
 from typing import Final, final
 
+import anyio
+
 from sfm_core.errors import Conflict, SfmError
 from sfm_core.model import JobName, JobReport
 from sfm_core.ports import ChangeFeed, JobLocks, Ledger
@@ -23,6 +25,10 @@ REST_WITHOUT_INDEX: Final = 100.0
 """The same where there is no index: then only what was never embedded is found."""
 VIEWS_S: Final = 300.0
 """How often the view of a namespace is compared: it takes the interpreter from recalls."""
+AT_ONCE: Final = 10_000
+"""Repairs of one look: no caller waits for it, and an index that was lost is filled this way."""
+LOOK_S: Final = 900.0
+"""Longest look at one namespace; the others wait for it."""
 _ENOUGH: Final = 3
 """Namespaces in a row that fail: then it is not for one's sake."""
 
@@ -110,6 +116,9 @@ class ParityRounds:
         if self._token is None or is_whole:
             names = await self._ledger.spaces()
             self._whole_at = now + self._whole_s
+            for noted in (self._not_before, self._viewed_at):
+                for gone in noted.keys() - set(names):
+                    del noted[gone]
         elif self._only_whole:
             names = []
         else:
@@ -126,12 +135,15 @@ class ParityRounds:
         async with self._locks.held(namespace, JobName.PARITY) as is_ours:
             if not is_ours:
                 return None
-            report = await self._parity.run(namespace, views=views)
+            with anyio.fail_after(LOOK_S):
+                report = await self._parity.run(namespace, views=views, limit=AT_ONCE)
         if views:
             self._viewed_at[namespace] = begun
         took = max(0.0, self._time() - begun - report.waited_s)
         self._spent_s += took
-        self._not_before[namespace] = begun + self._rest_s(took)
+        # what is not whole yet goes on at once
+        rest_s = self._rest_s(took) if report.complete else 0.0
+        self._not_before[namespace] = begun + rest_s
         return report
 
     def _rest_s(self, took: float) -> float:

@@ -19,6 +19,8 @@ _LOG: Final = logging.getLogger(__name__)
 MAX_OWED: Final = 500
 """Looked at in one run."""
 _WHENEVER: Final = datetime(9999, 1, 1, tzinfo=UTC)
+_REFUSED: Final = timedelta(hours=1)
+"""Until the index is asked again to take what it refused."""
 _ENOUGH: Final = 3
 """Namespaces in a row that fail: then it is not for one's sake."""
 
@@ -114,14 +116,19 @@ class WalReplay:
         if not owed:
             return {}
         try:
-            done = await self._indexing.bring(namespace, [one.memory_id for one in owed])
+            ids = [one.memory_id for one in owed]
+            done, refused = await self._indexing.tried(namespace, ids)
         except Conflict:
             raise
         except SfmError as error:
             await self._put_off(namespace, owed, error)
             raise
-        await self._wal.paid(namespace, [(one.memory_id, one.version) for one in owed])
-        return {one.memory_id: done.get(one.memory_id, RepairKind.STRUCK) for one in owed}
+        if refused:
+            due_at = self._clock.now() + _REFUSED
+            await self._wal.failed(namespace, refused, reason="refused", due_at=due_at)
+        paid = [one for one in owed if one.memory_id not in refused]
+        await self._wal.paid(namespace, [(one.memory_id, one.version) for one in paid])
+        return {one.memory_id: done.get(one.memory_id, RepairKind.STRUCK) for one in paid}
 
     async def _put_off(self, namespace: str, owed: Sequence[Owed], error: SfmError) -> None:
         """Those with the same number of attempts together: others would be a statement each."""

@@ -11,7 +11,7 @@ import pytest
 
 from sfm_core.coordinates import Coordinate
 from sfm_core.digesting import digest_of, point_share
-from sfm_core.errors import Misconfigured
+from sfm_core.errors import Conflict, Misconfigured
 from sfm_core.filters import parse
 from sfm_core.indexing.points import point_of
 from sfm_core.model import F32, Kind, VectorPoint, VectorQuery, ViewRow
@@ -251,12 +251,20 @@ class VectorsContract:
         await vectors.put(ns, [a_point(ns, 1), a_tombstone(ns, 2, 3), a_point(ns, 8)])
         assert await vectors.forget(ns, position=5) == 2
         assert await vectors.held(ns) == 1
-        await vectors.put(ns, [a_point(ns, 1), a_point(ns, 4), a_point(ns, 9)])
+        with pytest.raises(Conflict):
+            await vectors.put(ns, [a_point(ns, 1), a_point(ns, 4), a_point(ns, 9)])
         held = await vectors.positions(ns, after=None, limit=9)
         assert [memory.int >> 64 for memory, _, _ in held] == [8, 9]
         assert await vectors.forget(ns, position=2) == 0
-        await vectors.put(ns, [a_point(ns, 4)])
+        with pytest.raises(Conflict):
+            await vectors.put(ns, [a_point(ns, 4)])
         assert await vectors.held(ns) == 2
+        assert await vectors.floor(ns) == 5
+        await vectors.lower(ns, position=3)
+        await vectors.put(ns, [a_point(ns, 4)])
+        assert (await vectors.held(ns), await vectors.floor(ns)) == (3, 3)
+        await vectors.lower(ns, position=0)
+        assert await vectors.floor(ns) == 0
 
     async def test_it_answers(self, vectors: VectorStore) -> None:
         await vectors.ping()

@@ -46,6 +46,12 @@ class FlakyVectors:
     async def forget(self, namespace: str, *, position: int) -> int:
         return await self._there().forget(namespace, position=position)
 
+    async def floor(self, namespace: str) -> int:
+        return await self._there().floor(namespace)
+
+    async def lower(self, namespace: str, *, position: int) -> None:
+        await self._there().lower(namespace, position=position)
+
     async def held(self, namespace: str) -> int:
         return await self._there().held(namespace)
 

@@ -20,7 +20,7 @@ from qdrant_client.http.exceptions import (
 )
 
 from sfm_core.adapters.qdrant.places import CONNECTIONS, QUEUE_S, Places
-from sfm_core.errors import ErrorKind, Misconfigured, SfmError, Unavailable
+from sfm_core.errors import Declined, ErrorKind, Misconfigured, SfmError, Unavailable
 from sfm_core.ports import NoTelemetry, Telemetry
 
 BUDGET_S: Final = 1.0
@@ -35,7 +35,7 @@ class Absent(Unavailable):
     """The collection is not there: nobody made it yet, or the server came back without it."""
 
 
-class Refused(Unavailable):
+class Refused(Declined):
     """The server answered that it will not do this."""
 
 

@@ -21,7 +21,7 @@ from sfm_core.adapters.qdrant.payloads import (
     stored,
 )
 from sfm_core.adapters.qdrant.searching import search
-from sfm_core.errors import SfmError
+from sfm_core.errors import Conflict, SfmError
 from sfm_core.model import Digest, VectorHit, VectorPoint, VectorQuery
 from sfm_core.ports import Telemetry
 
@@ -125,6 +125,28 @@ class QdrantVectors:
             if not left.count:
                 await self._collections.drop(own)
 
+    async def floor(self, namespace: str) -> int:
+        try:
+            marks = await self._link.call(
+                "get",
+                lambda client: client.retrieve(
+                    self._collections.default, [str(floor_id(namespace))], with_payload=[POSITION]
+                ),
+            )
+        except Absent:
+            return 0
+        return max(((mark.payload or {})[POSITION] for mark in marks), default=0)
+
+    async def lower(self, namespace: str, *, position: int) -> None:
+        """One is set anew where there was an erasure, and none left out in between but the time
+        of two calls.
+        """
+        mark = models.PointIdsList(points=[str(floor_id(namespace))])
+        default = await self._collections.first()
+        await self._link.call("delete", lambda client: client.delete(default, mark, wait=True))
+        if position:
+            await self._upsert(default, [floor(namespace, position, self._collections.dim)])
+
     async def held(self, namespace: str) -> int:
         return await self._most(namespace, of_namespace(namespace))
 
@@ -171,20 +193,14 @@ class QdrantVectors:
             lambda client: client.retrieve(name, ids, with_payload=[POSITION]),
             more_s=_POINT_S * len(points),
         )
-        return {UUID(str(one.id)): (one.payload or {})[POSITION] for one in found}
+        return {UUID(str(one.id)): (one.payload or {}).get(POSITION, -1) for one in found}
 
     async def _kept_off(self, namespace: str, lowest: int) -> None:
         """Take back what an erasure was ahead of."""
-        marks = await self._link.call(
-            "get",
-            lambda client: client.retrieve(
-                self._collections.default, [str(floor_id(namespace))], with_payload=[POSITION]
-            ),
-        )
-        for mark in marks:
-            erased_to = (mark.payload or {})[POSITION]
-            if lowest <= erased_to:
-                await self._delete(namespace, of_namespace(namespace, at_most(erased_to)))
+        erased_to = await self.floor(namespace)
+        if lowest <= erased_to:
+            await self._delete(namespace, of_namespace(namespace, at_most(erased_to)))
+            raise Conflict("some of these were erased")
 
     async def _delete(self, namespace: str, selected: models.Filter) -> None:
         for name in self._collections.of(namespace):
