@@ -24,15 +24,17 @@ class Answer:
 
 
 async def call(app: ASGIApp, request: Request, token: str) -> Answer:
-    """The answer of the application, which is told that the client left when it takes long."""
+    """The answer of the application; of one that has begun and goes on, what came until then."""
     sent = [request.body[:7], request.body[7:]] if len(request.body) > 7 else [request.body]
     started = anyio.current_time()
     status, media, body = 0, "", b""
+    begun = anyio.Event()
 
     async def receive() -> Message:
         if sent:
             piece = sent.pop(0)
             return {"type": "http.request", "body": piece, "more_body": bool(sent)}
+        await begun.wait()
         await anyio.sleep_until(started + _LEAVES_AFTER_S)
         return {"type": "http.disconnect"}
 
@@ -40,6 +42,7 @@ async def call(app: ASGIApp, request: Request, token: str) -> Answer:
         nonlocal status, media, body
         if message["type"] == "http.response.start":
             status = message["status"]
+            begun.set()
             found = dict(message.get("headers", ()))
             media = found.get(b"content-type", b"").decode("latin-1").partition(";")[0]
         elif len(body) < 1 << 16:
