@@ -376,7 +376,12 @@ async def test_of_more_than_can_be_read_the_nearest_that_are_known_are_kept(
         query = RecallQuery(query=questions[0], mode=Mode.VECTOR, top_k=5)
         found = await asked(afar, query)
         assert found.degraded == ("vector",)
-        assert shown(found) == shown(await asked(slab, query))
+        # the nearest alone are known, and importance may lift one that is farther
+        whole = await asked(slab, replace(query, top_k=100))
+        scores = {hit.memory.id: hit.score for hit in whole.hits}
+        assert len(found.hits) == 5
+        assert found.hits[0].memory.id == whole.hits[0].memory.id
+        assert [scores[hit.memory.id] for hit in found.hits] == [hit.score for hit in found.hits]
         assert index.asked
 
 
