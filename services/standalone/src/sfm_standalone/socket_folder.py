@@ -1,5 +1,6 @@
 """A folder for the server's Unix socket, whose path may be no longer than about 100 bytes."""
 
+import errno
 import hashlib
 import os
 import socket
@@ -39,13 +40,16 @@ def abandon(folder: Path) -> None:
 
 
 def _takes_sockets(folder: Path) -> bool:
-    """Whether a socket can be bound there: the path may be too long, the file system unable."""
+    """Whether a socket can be bound there: the path may be too long, the file system unable.
+
+    Where another who asks at the same time has just bound the probe, it can.
+    """
     probe = folder / f"{SOCKET_NAME}.p"
     probe.unlink(missing_ok=True)
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
         try:
             listener.bind(str(probe))
-        except OSError:
-            return False
+        except OSError as error:
+            return error.errno == errno.EADDRINUSE
     probe.unlink(missing_ok=True)
     return True
