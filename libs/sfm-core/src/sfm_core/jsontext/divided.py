@@ -36,7 +36,9 @@ def read_divided(
     name = read(span.key)
     root = read(around)
     items: list[object] = []
-    for first, last in _groups(span.cuts, piece_bytes):
+    # All cuts beforehand: NumPy lets go of the interpreter for a moment in each search, and who
+    # waits for it then begins to wait anew, so that between pieces nobody would get it in time.
+    for first, last in list(_groups(span.cuts, piece_bytes)):
         piece = raw[int(span.cuts[first]) + 1 : int(span.cuts[last])]
         part = read(b"[%b]" % piece)
         if not isinstance(part, list) or len(part) != last - first:
