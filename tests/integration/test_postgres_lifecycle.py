@@ -18,17 +18,14 @@ from sfm_core.model import (
     DeletedMany,
     EmbedderInfo,
     HistoryQuery,
-    LinkRow,
     MemoryDraft,
     MemoryPatch,
     Receipt,
-    Sample,
     Selection,
-    ViewRow,
 )
 from sfm_core.remember import Commits, Lifecycle, Remember, deletes
 from sfm_core.runtime.clock import SystemClock
-from sfm_core.testing.fakes import InlineJobs
+from sfm_core.testing.fakes import InlineJobs, NoViews
 from sfm_core.testing.writes import an_upsert, at
 
 pytestmark = pytest.mark.integration
@@ -43,17 +40,6 @@ class Flat:
 
     async def embed(self, texts: Sequence[str]) -> F32:
         return np.tile(np.array([1, 0, 0, 0], dtype=np.float32), (len(texts), 1))
-
-
-class NoViews:
-    async def apply(
-        self,
-        namespace: str,
-        rows: Sequence[ViewRow],
-        samples: Sequence[Sample],
-        links: Sequence[LinkRow] = (),
-    ) -> None:
-        del namespace, rows, samples, links
 
 
 class Memories:

@@ -14,9 +14,9 @@ from sfm_core.adapters.inmemory_erase import InMemoryEraser
 from sfm_core.adapters.inmemory_vectors import InMemoryVectors
 from sfm_core.coordinates import memory_id
 from sfm_core.errors import Unavailable
-from sfm_core.model import F32, Delete, EmbedderInfo, EventType, VectorPoint, ViewRow
+from sfm_core.model import F32, Delete, EventType, VectorPoint, ViewRow
 from sfm_core.reconcile.indexing import Indexing
-from sfm_core.testing.fakes import RecordingTelemetry
+from sfm_core.testing.fakes import CountingEmbedder, RecordingTelemetry
 from sfm_core.testing.writes import an_upsert, at
 from sfm_core.text import indexed_text
 from sfm_events.event import MemoryEvent
@@ -27,27 +27,11 @@ NAMESPACE = "default"
 REVISION = HashEmbedder().info.model_revision
 
 
-class Counting:
-    """The hash embedder, which counts."""
-
-    def __init__(self) -> None:
-        self._inner = HashEmbedder()
-        self.texts: list[str] = []
-
-    @property
-    def info(self) -> EmbedderInfo:
-        return self._inner.info
-
-    async def embed(self, texts: Sequence[str]) -> F32:
-        self.texts += texts
-        return await self._inner.embed(texts)
-
-
 class Harness:
     def __init__(self, *, has_vectors: bool = True) -> None:
         self.store = InMemoryStore()
         self.vectors = InMemoryVectors()
-        self.embedder = Counting()
+        self.embedder = CountingEmbedder()
         self.has_vectors = has_vectors
         self.telemetry = RecordingTelemetry()
 
@@ -176,7 +160,7 @@ async def test_nothing_is_forgotten_on_the_word_of_an_event(harness: Harness) ->
 async def test_a_memory_that_moves_on_meanwhile_keeps_the_vector_of_its_text(
     harness: Harness,
 ) -> None:
-    class MovesOn(Counting):
+    class MovesOn(CountingEmbedder):
         async def embed(self, texts: Sequence[str]) -> F32:
             found = await super().embed(texts)
             if len(self.texts) == 1:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from random import Random
 
-from sfm_core.adapters.hash_embedder import HashEmbedder
 from sfm_core.adapters.inmemory import InMemoryStore
 from sfm_core.adapters.inmemory_digests import InMemoryDigests
 from sfm_core.adapters.inmemory_erase import InMemoryEraser
@@ -13,13 +12,19 @@ from sfm_core.adapters.inmemory_ledger import InMemoryLedger
 from sfm_core.adapters.inmemory_upkeep import InMemoryUpkeep
 from sfm_core.adapters.inmemory_wal import InMemoryWal
 from sfm_core.indexing import IndexWriter
-from sfm_core.model import F32, EmbedderInfo, Owed
+from sfm_core.model import Owed
 from sfm_core.reconcile.indexing import Indexing
 from sfm_core.reconcile.parity import Parity
 from sfm_core.reconcile.use_case import Reconcile
 from sfm_core.reconcile.wal import WalReplay
 from sfm_core.remember import Commits, Remember
-from sfm_core.testing.fakes import InlineJobs, ManualClock, RecordingTelemetry
+from sfm_core.testing.fakes import (
+    CountingEmbedder,
+    InlineJobs,
+    ManualClock,
+    NoViews,
+    RecordingTelemetry,
+)
 from sfm_core.upkeep.plan import UpkeepPolicy
 from sfm_core.upkeep.use_case import Upkeep
 from tests.unit.sfm_core.reconcile.index import Index
@@ -27,29 +32,6 @@ from tests.unit.sfm_core.reconcile.index import Index
 NS = "demo"
 LATER = timedelta(minutes=1)
 """Than what the store writes down: by then it is due."""
-
-
-class NoViews:
-    async def apply(
-        self, namespace: str, rows: object, samples: object, links: object = ()
-    ) -> None:
-        del namespace, rows, samples, links
-
-
-class CountingEmbedder:
-    """The hash embedder, and the texts it was asked for."""
-
-    def __init__(self) -> None:
-        self._embedder = HashEmbedder()
-        self.texts: list[str] = []
-
-    @property
-    def info(self) -> EmbedderInfo:
-        return self._embedder.info
-
-    async def embed(self, texts: Sequence[str]) -> F32:
-        self.texts += texts
-        return await self._embedder.embed(texts)
 
 
 @dataclass

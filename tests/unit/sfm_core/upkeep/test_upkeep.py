@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sfm_core.adapters.hash_embedder import HashEmbedder
 from sfm_core.adapters.inmemory import InMemoryStore
 from sfm_core.adapters.inmemory_erase import InMemoryEraser
 from sfm_core.adapters.inmemory_events import InMemoryEvents
@@ -18,11 +17,9 @@ from sfm_core.adapters.inmemory_upkeep import InMemoryUpkeep
 from sfm_core.coordinates import Coordinate
 from sfm_core.errors import Conflict, Unavailable
 from sfm_core.model import (
-    F32,
     Applied,
     Effect,
     EffectKind,
-    EmbedderInfo,
     EventType,
     Memory,
     MemoryDraft,
@@ -31,7 +28,13 @@ from sfm_core.model import (
     Write,
 )
 from sfm_core.remember import Commits, Remember
-from sfm_core.testing.fakes import InlineJobs, ManualClock, RecordingTelemetry
+from sfm_core.testing.fakes import (
+    CountingEmbedder,
+    InlineJobs,
+    ManualClock,
+    NoViews,
+    RecordingTelemetry,
+)
 from sfm_core.testing.writes import an_upsert, at
 from sfm_core.upkeep import plan
 from sfm_core.upkeep.accesses import Accesses
@@ -51,29 +54,6 @@ DECAY = DecayPolicy(
     protect_above=5.0,
 )
 PAYLOAD = {"raw": "wires", "must": "stay", "gist": "tea", "detail": "at four"}
-
-
-class NoViews:
-    async def apply(
-        self, namespace: str, rows: object, samples: object, links: object = ()
-    ) -> None:
-        del namespace, rows, samples, links
-
-
-class CountingEmbedder:
-    """The hash embedder, and the texts it was asked for."""
-
-    def __init__(self) -> None:
-        self._embedder = HashEmbedder()
-        self.texts: list[str] = []
-
-    @property
-    def info(self) -> EmbedderInfo:
-        return self._embedder.info
-
-    async def embed(self, texts: Sequence[str]) -> F32:
-        self.texts += texts
-        return await self._embedder.embed(texts)
 
 
 class Interrupted(InMemoryStore):

@@ -1,12 +1,11 @@
 """Settings of what serves HTTP: the API service, and standalone with its own token rule."""
 
 from dataclasses import dataclass, fields
-from typing import Final, Literal, Self
+from typing import Final, Self
 
+from sfm_core.runtime.life_settings import LifeSettings
 from sfm_core.runtime.secret import Secret
 from sfm_core.runtime.settings import setting
-
-type LogLevel = Literal["debug", "info", "warning", "error"]
 
 RATE_LIMIT_MAX: Final = 600
 MIN_TOKEN_CHARS: Final = 16
@@ -32,7 +31,7 @@ _KNOWN_DEFAULTS: Final = frozenset(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HttpSettings:
+class HttpSettings(LifeSettings):
     """All of the HTTP side but the token."""
 
     http_host: str = setting("SFM_HTTP_HOST", default="127.0.0.1", doc="Address to listen on.")
@@ -62,21 +61,6 @@ class HttpSettings:
     )
     cors_origins: tuple[str, ...] = setting(
         "SOMA_CORS_ORIGINS", default=(), doc="Origins that browsers may call from, comma-joined."
-    )
-    log_level: LogLevel = setting(
-        "SFM_LOG_LEVEL", default="info", doc="Least severe log line that is written."
-    )
-    otlp_endpoint: str | None = setting(
-        "OTEL_EXPORTER_OTLP_ENDPOINT",
-        default=None,
-        doc="Where traces go (OTLP over HTTP); the other standard OTEL_* variables count too.",
-    )
-    shutdown_grace_seconds: float = setting(
-        "SFM_SHUTDOWN_GRACE_SECONDS",
-        default=10.0,
-        low=0,
-        high=600,
-        doc="How long requests in flight may take after a stop signal.",
     )
 
     @property

@@ -19,6 +19,7 @@ import anyio
 from sfm_core.errors import SfmError, Unavailable
 from sfm_core.runtime.blas import one_thread_each
 from sfm_core.runtime.heap import few_arenas
+from sfm_core.runtime.life_settings import LifeSettings
 from sfm_core.runtime.lifecycle import DrainTimeout, run_until_stopped
 from sfm_core.runtime.logging import configure
 from sfm_core.runtime.settings import load
@@ -32,16 +33,6 @@ HARD_S: Final = 2.0
 """What is left after that for threads and the end of the loop; then the process ends anyhow."""
 
 
-class Life(Protocol):
-    """The settings that this needs: those of HTTP and of workers have them."""
-
-    @property
-    def log_level(self) -> str: ...
-
-    @property
-    def shutdown_grace_seconds(self) -> float: ...
-
-
 class Body[S](Protocol):
     def __call__(self, settings: S, stopping: anyio.Event, *, tracing: Tracing) -> Awaitable[None]:
         """Work until `stopping` is set, then drain and close; see `run_until_stopped`."""
@@ -53,7 +44,7 @@ def run_service[S](
     settings: type[S],
     body: Body[S],
     *,
-    life: Callable[[S], Life],
+    life: Callable[[S], LifeSettings],
     require: Collection[str] = (),
 ) -> int:
     """Run a service until SIGTERM or SIGINT; its exit code, for `sys.exit` at once.

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from sfm_core.runtime.api_settings import LogLevel
+from sfm_core.runtime.life_settings import LifeSettings
 from sfm_core.runtime.settings import setting
 
 KV_WRITER_PORT: Final = 8001
@@ -23,7 +23,7 @@ def metrics_port(default: int) -> int:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WorkerSettings:
+class WorkerSettings(LifeSettings):
     """A worker's settings class inherits from this and gives its own port:
     `metrics_port: int = metrics_port(KV_WRITER_PORT)`.
     """
@@ -34,18 +34,3 @@ class WorkerSettings:
         doc="Address that /metrics, /healthz and /readyz are served on.",
     )
     metrics_port: int = metrics_port(0)
-    log_level: LogLevel = setting(
-        "SFM_LOG_LEVEL", default="info", doc="Least severe log line that is written."
-    )
-    otlp_endpoint: str | None = setting(
-        "OTEL_EXPORTER_OTLP_ENDPOINT",
-        default=None,
-        doc="Where traces go (OTLP over HTTP); the other standard OTEL_* variables count too.",
-    )
-    shutdown_grace_seconds: float = setting(
-        "SFM_SHUTDOWN_GRACE_SECONDS",
-        default=10.0,
-        low=0,
-        high=600,
-        doc="How long work in hand may take after a stop signal.",
-    )

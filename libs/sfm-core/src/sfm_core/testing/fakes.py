@@ -1,9 +1,11 @@
 """Small stand-ins for tests."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final, final
 
+from sfm_core.adapters.hash_embedder import HashEmbedder
+from sfm_core.model import F32, EmbedderInfo, LinkRow, Sample, ViewRow
 from sfm_core.runtime.metric_names import MetricKind
 from sfm_core.runtime.metrics import checked
 
@@ -71,3 +73,33 @@ class InlineJobs:
     async def finish(self) -> None:
         while self.started:
             await self.started.pop(0)()
+
+
+@final
+class NoViews:
+    """A `ports.Applier` of a process that has no views."""
+
+    async def apply(
+        self,
+        namespace: str,
+        rows: Sequence[ViewRow],
+        samples: Sequence[Sample],
+        links: Sequence[LinkRow] = (),
+    ) -> None:
+        del namespace, rows, samples, links
+
+
+class CountingEmbedder:
+    """The hash embedder, and the texts that it was asked for."""
+
+    def __init__(self) -> None:
+        self._inner = HashEmbedder()
+        self.texts: list[str] = []
+
+    @property
+    def info(self) -> EmbedderInfo:
+        return self._inner.info
+
+    async def embed(self, texts: Sequence[str]) -> F32:
+        self.texts += texts
+        return await self._inner.embed(texts)

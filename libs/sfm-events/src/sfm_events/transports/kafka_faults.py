@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 from aiokafka.errors import (
     InvalidTopicError,
+    KafkaConnectionError,
     KafkaError,
     MessageSizeTooLargeError,
     RecordListTooLargeError,
@@ -30,5 +31,7 @@ def translated(doing: str) -> Iterator[None]:
         raise InvalidInput("the topic's name is none that Kafka takes") from error
     except TimeoutError as error:
         raise Unavailable(f"Kafka did not {doing} in time") from error
+    except KafkaConnectionError as error:
+        raise Unavailable("Kafka cannot be reached") from error
     except (KafkaError, OSError) as error:
         raise Unavailable(f"Kafka did not {doing}: {type(error).__name__}") from error
